@@ -1,0 +1,185 @@
+#include "core/graph.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+
+namespace tatami {
+
+OpCall Graph::CallOf(int call) const {
+  const GraphCall& c = calls[call];
+  OpCall out{.op = c.op, .attrs = c.attrs, .out = values[c.out].type};
+  for (int v : c.in) out.in.push_back(values[v].type);
+  return out;
+}
+
+int Graph::FindValue(absl::string_view name) const {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+std::string Graph::ToString() const {
+  std::string out;
+  const auto print = [&](int v) {
+    return absl::StrCat("%", values[v].name, ":", values[v].type.ToString());
+  };
+  for (size_t v = 0; v < values.size(); ++v) {
+    if (values[v].kind == ValueKind::kComputed) continue;
+    absl::StrAppend(&out, values[v].kind == ValueKind::kInput ? "input " : "state ",
+                    print(static_cast<int>(v)), "\n");
+  }
+  for (const GraphCall& c : calls) {
+    const std::string attrs = c.attrs.ToString();
+    absl::StrAppend(
+        &out, print(c.out), " = ", *c.op->name, "(",
+        absl::StrJoin(
+            c.in, ", ",
+            [&](std::string* s, int v) { absl::StrAppend(s, "%", values[v].name); }),
+        ")", attrs.empty() ? "" : " {", attrs, attrs.empty() ? "" : "}", "\n");
+  }
+  for (const auto& [state, next] : updates) {
+    absl::StrAppend(&out, "update %", values[state].name, " = %", values[next].name,
+                    "\n");
+  }
+  for (const auto& [name, value] : outputs) {
+    absl::StrAppend(&out, "output ", name, " = %", values[value].name, "\n");
+  }
+  return out;
+}
+
+absl::Status VerifyGraph(const Graph& graph) {
+  const auto fail = [&](absl::string_view what) {
+    return absl::InternalError(absl::StrCat("graph '", graph.name, "': ", what));
+  };
+  std::set<std::string> names;
+  for (const GraphValue& v : graph.values) {
+    if (!names.insert(v.name).second)
+      return fail(absl::StrCat("two values '", v.name, "'"));
+  }
+  std::vector<bool> known(graph.values.size());
+  for (size_t v = 0; v < known.size(); ++v) {
+    known[v] = graph.values[v].kind != ValueKind::kComputed;
+  }
+  for (size_t i = 0; i < graph.calls.size(); ++i) {
+    const GraphCall& c = graph.calls[i];
+    for (int v : c.in) {
+      if (!known[v]) {
+        return fail(absl::StrCat(c.name, " reads ", graph.values[v].name,
+                                 " before it is made"));
+      }
+    }
+    if (known[c.out]) return fail(absl::StrCat(c.name, " makes a value made before"));
+    known[c.out] = true;
+    const OpCall call = graph.CallOf(static_cast<int>(i));
+    TATAMI_ASSIGN_OR_RETURN(const TensorType out, (*c.op->infer)(c.attrs, call.in),
+                            c.name);
+    if (out != call.out) {
+      return fail(absl::StrCat(c.name, " makes ", out.ToString(), ", the graph says ",
+                               call.out.ToString()));
+    }
+    const std::string fault = FindRuleFault((*c.op->rule)(call), call.in, call.out);
+    if (!fault.empty()) return fail(absl::StrCat(c.name, ": rule: ", fault));
+  }
+  for (const auto& [state, next] : graph.updates) {
+    if (graph.values[state].type != graph.values[next].type) {
+      return fail(
+          absl::StrCat("update of ", graph.values[state].name, " changes its type"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+GraphBuilder::GraphBuilder(Graph graph) : graph_(std::move(graph)) {
+  for (const GraphValue& v : graph_.values) name_uses_[v.name] = 1;
+}
+
+int GraphBuilder::AddValue(GraphValue value) {
+  graph_.values.push_back(std::move(value));
+  return static_cast<int>(graph_.values.size()) - 1;
+}
+
+std::string GraphBuilder::UniqueName(absl::string_view base) {
+  std::string name = absl::StrCat(scope_, base);
+  while (true) {
+    const int uses = name_uses_[name]++;
+    if (uses == 0) return name;
+    name = absl::StrCat(scope_, base, "_", uses);
+  }
+}
+
+Value GraphBuilder::Input(absl::string_view name, TensorType type) {
+  return {AddValue(
+      {.type = std::move(type), .kind = ValueKind::kInput, .name = UniqueName(name)})};
+}
+
+Value GraphBuilder::State(absl::string_view name, TensorType type, Init init,
+                          bool trainable) {
+  return {AddValue({.type = std::move(type),
+                    .kind = ValueKind::kState,
+                    .name = UniqueName(name),
+                    .init = init,
+                    .trainable = trainable})};
+}
+
+Value GraphBuilder::Call(const OpDef& op, std::vector<Value> in, Attrs attrs) {
+  if (!status_.ok()) return {};
+  GraphCall call{.op = &op, .attrs = std::move(attrs), .name = UniqueName(*op.name)};
+  std::vector<TensorType> types;
+  for (Value v : in) {
+    if (!v.valid()) {
+      Fail(MakeError(ErrorCode::kBadGraph, absl::StrCat(call.name, ": an input of ",
+                                                        *op.name, " was never made")));
+      return {};
+    }
+    call.in.push_back(v.id);
+    types.push_back(graph_.values[v.id].type);
+  }
+  absl::StatusOr<TensorType> out = (*op.infer)(call.attrs, types);
+  if (!out.ok()) {
+    Fail(Annotate(out.status(), absl::StrCat("in ", call.name)));
+    return {};
+  }
+  call.out = AddValue({.type = *std::move(out),
+                       .kind = ValueKind::kComputed,
+                       .name = call.name,
+                       .producer = static_cast<int>(graph_.calls.size())});
+  graph_.calls.push_back(std::move(call));
+  return {graph_.calls.back().out};
+}
+
+void GraphBuilder::Update(Value state, Value next) {
+  if (state.valid() && next.valid()) graph_.updates.emplace_back(state.id, next.id);
+}
+
+void GraphBuilder::Output(absl::string_view name, Value value) {
+  if (value.valid()) graph_.outputs[std::string(name)] = value.id;
+}
+
+const TensorType& GraphBuilder::type(Value v) const {
+  static const TensorType kScalar;
+  return v.valid() ? graph_.values[v.id].type : kScalar;
+}
+
+void GraphBuilder::Fail(absl::Status status) {
+  if (status_.ok()) status_ = std::move(status);
+}
+
+absl::StatusOr<Graph> GraphBuilder::Finish() {
+  TATAMI_RETURN_IF_ERROR(status_);
+  TATAMI_RETURN_IF_ERROR(VerifyGraph(graph_));
+  return std::move(graph_);
+}
+
+GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name)
+    : g_(g), length_(g.scope_.size()) {
+  absl::StrAppend(&g_.scope_, name, ".");
+}
+GraphBuilder::Scope::~Scope() { g_.scope_.resize(length_); }
+
+}  // namespace tatami

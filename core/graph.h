@@ -1,0 +1,106 @@
+// Graph: the whole training step as SSA calls of pure ops on global tensors, and the
+// builder that models, gradients and passes write it with.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/op_def.h"
+
+namespace tatami {
+
+enum class ValueKind : uint8_t {
+  kInput,     // fed anew each step: batch data, learning rate, step number
+  kState,     // lives across steps: weights, moments, running statistics
+  kComputed,  // made by a call
+};
+
+// How a state starts. Random values depend on (seed, name, logical element index)
+// alone.
+struct Init {
+  enum Kind : uint8_t { kZero, kConstant, kNormal, kUniform } kind = kZero;
+  double scale = 0;  // the constant; standard deviation; half width of the uniform
+};
+
+struct GraphValue {
+  TensorType type;
+  ValueKind kind = ValueKind::kComputed;
+  std::string name;
+  int producer = -1;       // index of the call, or -1
+  Init init;               // of a state
+  bool trainable = false;  // a state that optimizers update
+};
+
+struct GraphCall {
+  const OpDef* op = nullptr;
+  Attrs attrs;
+  std::vector<int> in;
+  int out = -1;
+  std::string name;    // unique: scope path and op, as "trunk.0.conv"
+  std::string source;  // the model's file:line
+};
+
+struct Graph {
+  std::string name;
+  std::vector<GraphValue> values;
+  std::vector<GraphCall> calls;  // in an order that respects data flow
+  // At the end of a step state `first` takes the value `second`.
+  std::vector<std::pair<int, int>> updates;
+  std::map<std::string, int>
+      outputs;  // what the host reads: loss, metrics, predictions
+
+  OpCall CallOf(int call) const;
+  int FindValue(absl::string_view name) const;  // -1 when absent
+  std::string ToString() const;                 // one line a call
+};
+
+// Checks shapes, unique names, order of calls, rules; what a pass must leave true.
+absl::Status VerifyGraph(const Graph& graph);
+
+// Builds a graph. The first error sticks and is returned by Finish(), so models and
+// gradients read as plain expressions.
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(std::string name) { graph_.name = std::move(name); }
+  explicit GraphBuilder(Graph graph);  // goes on with a finished graph
+
+  Value Input(absl::string_view name, TensorType type);
+  Value State(absl::string_view name, TensorType type, Init init, bool trainable);
+  // Appends a call; `source` is inherited from the current scope when empty.
+  Value Call(const OpDef& op, std::vector<Value> in, Attrs attrs = {});
+  void Update(Value state, Value next);
+  void Output(absl::string_view name, Value value);
+
+  const TensorType& type(Value v) const;
+  const Graph& graph() const { return graph_; }
+  bool ok() const { return status_.ok(); }
+  void Fail(absl::Status status);
+  absl::StatusOr<Graph> Finish();
+
+  // Names of calls and states made while a Scope lives start with "name.".
+  class Scope {
+   public:
+    Scope(GraphBuilder& g, absl::string_view name);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    GraphBuilder& g_;
+    size_t length_;
+  };
+
+ private:
+  int AddValue(GraphValue value);
+  std::string UniqueName(absl::string_view base);
+
+  Graph graph_;
+  absl::Status status_;
+  std::string scope_;
+  std::map<std::string, int> name_uses_;
+};
+
+}  // namespace tatami

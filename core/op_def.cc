@@ -1,0 +1,88 @@
+#include "core/op_def.h"
+
+#include "absl/strings/str_cat.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+
+namespace tatami {
+namespace {
+
+class SimpleKernel : public PreparedKernel {
+ public:
+  explicit SimpleKernel(KernelFn run) : run_(run) {}
+  void Run(const LocalCall& at, absl::Span<const std::byte* const> in,
+           std::byte* out) const override {
+    run_(at, in, out);
+  }
+
+ private:
+  KernelFn run_;
+};
+
+void RunReferenceF32(const LocalCall& at, absl::Span<const std::byte* const> in,
+                     std::byte* out) {
+  const OpCall& call = *at.call;
+  std::vector<std::vector<float>> wide(in.size());
+  std::vector<View<const float>> views;
+  for (size_t i = 0; i < in.size(); ++i) {
+    const int64_t n = NumElements(at.in[i]);
+    wide[i].resize(n);
+    LoadAsFloat(call.in[i].dtype, in[i], n, wide[i].data());
+    views.emplace_back(wide[i].data(), at.in[i], call.in[i].dims);
+  }
+  std::vector<float> result(NumElements(at.out));
+  (*call.op->reference)
+      .f32(at, views, View<float>(result.data(), at.out, call.out.dims));
+  StoreFromFloat(call.out.dtype, result.data(), result.size(), out);
+}
+
+}  // namespace
+
+LocalCall MakeLocalCall(std::shared_ptr<const OpCall> call, const IndexRule& rule,
+                        const Box& factors) {
+  LocalCall local{.call = std::move(call), .factors = factors};
+  for (size_t i = 0; i < local.call->in.size(); ++i) {
+    local.in.push_back(OperandBox(rule.inputs[i], factors, local.call->in[i].dims));
+  }
+  local.out = OperandBox(rule.output, factors, local.call->out.dims);
+  return local;
+}
+
+std::shared_ptr<PreparedKernel> MakeSimpleKernel(KernelFn run) {
+  return std::make_shared<SimpleKernel>(run);
+}
+
+std::shared_ptr<PreparedKernel> ReferenceKernel() {
+  return MakeSimpleKernel(RunReferenceF32);
+}
+
+std::string ShapeKey(const LocalCall& call) {
+  std::string key =
+      absl::StrCat(*call.call->op->name, "|", call.call->attrs.ToString());
+  const auto add = [&key](const Box& box, DType dtype) {
+    absl::StrAppend(&key, "|", Name(dtype));
+    for (const Interval& i : box) absl::StrAppend(&key, ",", i.size());
+  };
+  for (size_t i = 0; i < call.in.size(); ++i) add(call.in[i], call.call->in[i].dtype);
+  add(call.out, call.call->out.dtype);
+  return key;
+}
+
+absl::StatusOr<ChosenKernel> ChooseKernel(const LocalCall& call,
+                                          std::vector<std::string>* refusals) {
+  for (const Kernel& kernel : *call.call->op->kernels) {
+    const absl::Status supported = kernel.supports(call);
+    if (!supported.ok()) {
+      if (refusals != nullptr) {
+        refusals->push_back(absl::StrCat(kernel.name, ": ", supported.message()));
+      }
+      continue;
+    }
+    TATAMI_ASSIGN_OR_RETURN(auto prepared, kernel.prepare(call));
+    return ChosenKernel{std::string(kernel.name), kernel.key ? kernel.key(call) : "",
+                        std::move(prepared)};
+  }
+  return ChosenKernel{"reference", "", ReferenceKernel()};
+}
+
+}  // namespace tatami
