@@ -133,7 +133,7 @@ const OpDef& MatmulOp() {
       .cost = MatmulCost,
       .gradient = MatmulGradient,
       .reference = Reference::Of<MatmulReference>(),
-      .kernels = kMatmulKernels,
+      .kernels = absl::MakeConstSpan(kMatmulKernels),
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .samples = MatmulSamples,
