@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -161,7 +162,14 @@ struct OpSample {
   std::vector<TensorType> in;
   Attrs attrs;
   std::vector<InputDomain> domains;  // empty: the default for all
+  // Recomputes inputs that are functions of other inputs (statistics of x, say) after the
+  // suite has drawn or perturbed the inputs. Their dependence then counts in the gradient.
+  void (*derive)(const OpSample&, std::vector<std::vector<double>>& in) = nullptr;
 };
+
+// Attributes with which `call` also applies the pointwise call `next` to its output, or
+// nullopt when it cannot. This is how fusion passes learn what fits what.
+using AbsorbFn = std::optional<Attrs> (*)(const OpCall& call, const OpCall& next);
 
 constexpr int kNoAlias = -1;
 
@@ -179,6 +187,7 @@ struct OpDef {
   // The input whose buffer the output may take over, or kNoAlias: every element of the
   // output is written after the last read of the same element of that input.
   Required<int> may_overwrite;
+  Required<AbsorbFn> absorb;  // null: never
   Required<std::vector<OpSample> (*)()> samples;
 };
 

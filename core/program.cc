@@ -1,0 +1,95 @@
+#include "core/program.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "core/random.h"
+
+namespace tatami {
+
+int64_t Program::peak_bytes() const {
+  int64_t peak = 0;
+  for (const NodeClass& c : classes) peak = std::max(peak, c.peak_bytes);
+  return peak;
+}
+
+std::string Program::ToString() const {
+  std::string out =
+      absl::StrCat("program ", model, " on ", machine, " ", mesh.ToString(), " sram ",
+                   sram_bytes, " code ", code_bytes, "\n");
+  for (size_t b = 0; b < buffers.size(); ++b) {
+    const ProgramBuffer& buffer = buffers[b];
+    const auto& [first, last] = storage_lifetime[buffer.storage];
+    absl::StrAppend(&out, "buffer ", b, " ", buffer.name, " ", buffer.type.ToString(),
+                    " ", buffer.placement.ToString(mesh), " storage ", buffer.storage,
+                    " ticks ", first, "..", last,
+                    buffer.persistent ? " persistent" : "", "\n");
+  }
+  for (size_t s = 0; s < supersteps.size(); ++s) {
+    absl::StrAppend(&out, "superstep ", s, "\n");
+    for (const ExchangeOp& e : supersteps[s].exchanges) {
+      absl::StrAppend(&out, "  exchange ", e.from, " -> ", e.to);
+      if (!e.resolve.empty()) {
+        absl::StrAppend(&out, e.combine == Combine::kSum ? " sum " : " max ",
+                        tatami::ToString(e.resolve, mesh));
+      }
+      absl::StrAppend(&out, "\n");
+    }
+    for (const ComputeOp& c : supersteps[s].computes) {
+      const ProgramCall& call = calls[c.call];
+      absl::StrAppend(&out, "  compute ", call.name, " ", *call.call->op->name, " {",
+                      call.call->attrs.ToString(), "} (", absl::StrJoin(c.in, " "),
+                      ") -> ", c.out, " cut ",
+                      absl::StrJoin(c.factors, " ",
+                                    [&](std::string* s2, const DimPlacement& f) {
+                                      absl::StrAppend(s2, f.factor_size, "/",
+                                                      tatami::ToString(f.axes, mesh));
+                                    }),
+                      "\n");
+    }
+  }
+  for (const ProgramFeed& f : feeds)
+    absl::StrAppend(&out, "feed ", f.input, " ", f.buffer, "\n");
+  for (const ProgramState& s : states) {
+    absl::StrAppend(&out, "state ", s.name, " ", s.buffer, " init ", s.init.kind, " ",
+                    absl::StrFormat("%.17g", s.init.scale),
+                    s.trainable ? " trainable" : "", "\n");
+  }
+  for (const ProgramFetch& f : fetches) {
+    absl::StrAppend(&out, "fetch ", f.output, " ", f.buffer, "\n");
+  }
+  for (const NodeClass& c : classes) {
+    absl::StrAppend(&out, "class of (", c.example.row, ",", c.example.col, ") nodes ",
+                    c.nodes, " peak ", c.peak_bytes, " at ",
+                    absl::StrJoin(c.address, " "), "\n");
+  }
+  absl::StrAppend(&out, "classes ", absl::StrJoin(class_of_node, " "), "\n");
+  return out;
+}
+
+std::string Program::Hash() const {
+  return absl::StrFormat("%016x", StreamOf(ToString()));
+}
+
+LinkBytes CountLinkBytes(const Program& program) {
+  LinkBytes links(program.mesh);
+  for (const Superstep& superstep : program.supersteps) {
+    for (const ExchangeOp& e : superstep.exchanges) {
+      const ProgramBuffer& from = program.buffers[e.from];
+      const ProgramBuffer& to = program.buffers[e.to];
+      for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
+        const NodeCoord node = NodeAt(n, program.mesh);
+        ForEachSource(from.placement, e.resolve, to.placement.BoxAt(node, program.mesh),
+                      node, program.mesh, [&](NodeCoord source, const Box& box) {
+                        links.AddRoute(source, node,
+                                       NumElements(box) * ByteSize(from.type.dtype));
+                      });
+      }
+    }
+  }
+  return links;
+}
+
+}  // namespace tatami

@@ -1,0 +1,110 @@
+// Program: the waist of the house. What every node does in one step, superstep by
+// superstep, with addresses. The compiler makes it, the emulator computes it, the
+// simulator times it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/sharding.h"
+
+namespace tatami {
+
+// A tensor on the mesh: each node has its box of it at the address of the node's class.
+struct ProgramBuffer {
+  std::string name;
+  TensorType type;  // of the whole tensor
+  Placement placement;
+  bool persistent = false;  // lives across steps
+  int storage = -1;  // buffers that take over one another's bytes share a storage
+};
+
+// Brings every node the box of `to` from the nodes that hold `from`, combining the
+// terms along `resolve` in ascending order of part.
+struct ExchangeOp {
+  int from = -1, to = -1;
+  AxisList resolve;
+  Combine combine = Combine::kSum;
+};
+
+struct ComputeOp {
+  int call = -1;  // index into Program::calls
+  std::vector<DimPlacement> factors;
+  std::vector<int> in;  // buffers, placed as the rule needs
+  int out = -1;
+};
+
+// One exchange, then one compute: no node reads another's memory while computing.
+struct Superstep {
+  std::vector<ExchangeOp> exchanges;
+  std::vector<ComputeOp> computes;
+};
+
+struct ProgramCall {
+  std::string name;
+  std::shared_ptr<const OpCall> call;
+};
+
+struct ProgramFeed {  // an input the host writes before a step
+  std::string input;
+  int buffer = -1;
+};
+struct ProgramState {
+  std::string name;
+  int buffer = -1;
+  Init init;
+  bool trainable = false;
+};
+struct ProgramFetch {  // an output the host reads after a step
+  std::string output;
+  int buffer = -1;
+};
+
+// Nodes whose buffers have equal sizes share one memory layout.
+struct NodeClass {
+  NodeCoord example;
+  int64_t nodes = 0;
+  std::vector<int64_t> storage_bytes;  // per storage
+  std::vector<int64_t> address;        // per storage
+  int64_t peak_bytes = 0;              // code included
+};
+
+struct Program {
+  std::string model;
+  std::string machine;
+  Mesh mesh;
+  int64_t sram_bytes = 0;
+  int64_t code_bytes = 0;  // reserved at address 0 of every node
+  std::vector<ProgramCall> calls;
+  std::vector<ProgramBuffer> buffers;
+  std::vector<Superstep> supersteps;
+  std::vector<ProgramFeed> feeds;
+  std::vector<ProgramState> states;
+  std::vector<ProgramFetch> fetches;
+  std::vector<NodeClass> classes;
+  std::vector<int> class_of_node;  // by NodeIndex
+  // The ticks [first, last] in which each storage is alive; LivenessOf explains ticks.
+  std::vector<std::pair<int, int>> storage_lifetime;
+
+  int64_t Address(int buffer, NodeCoord node) const {
+    return classes[class_of_node[NodeIndex(node, mesh)]]
+        .address[buffers[buffer].storage];
+  }
+  int64_t peak_bytes() const;
+  // Canonical text; equal Programs have equal text.
+  std::string ToString() const;
+  // 64-bit hash of the text, as 16 hex digits.
+  std::string Hash() const;
+};
+
+// Bytes that one step sends over each link, from the placements alone.
+LinkBytes CountLinkBytes(const Program& program);
+
+// Alignment of every buffer in a node's SRAM.
+constexpr int64_t kSramAlignment = 64;
+
+}  // namespace tatami
