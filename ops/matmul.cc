@@ -136,6 +136,7 @@ const OpDef& MatmulOp() {
       .kernels = absl::MakeConstSpan(kMatmulKernels),
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
+      .absorb = nullptr,
       .samples = MatmulSamples,
   };
   return kOp;

@@ -7,8 +7,12 @@
 
 namespace tatami {
 
-absl::StatusOr<TensorType> InferPointwise(const Attrs&,
-                                          absl::Span<const TensorType> in) {
+absl::StatusOr<TensorType> InferPointwise(const Attrs&, absl::Span<const TensorType> in,
+                                          int arity) {
+  if (static_cast<int>(in.size()) != arity) {
+    return MakeError(ErrorCode::kBadGraph, absl::StrCat("pointwise op of ", arity,
+                                                        " operands got ", in.size()));
+  }
   TensorType out = in[0];
   for (const TensorType& type : in) {
     if (type.rank() > out.rank()) out.dims = type.dims;
@@ -32,7 +36,9 @@ absl::StatusOr<TensorType> InferPointwise(const Attrs&,
 }
 
 namespace pointwise {
+namespace {
 
+// Element strides of operand `in` along each output dim; 0 where it broadcasts.
 std::vector<int64_t> BroadcastStrides(const LocalCall& call, int in) {
   const Box& box = call.in[in];
   const int rank = static_cast<int>(call.out.size());
@@ -48,13 +54,42 @@ std::vector<int64_t> BroadcastStrides(const LocalCall& call, int in) {
   return strides;
 }
 
-absl::Status SupportsF32(const LocalCall& call) {
-  if (IsEmpty(call.out)) return absl::UnimplementedError("empty output");
-  for (const TensorType& type : call.call->in) {
-    if (type.dtype != DType::kF32)
-      return absl::UnimplementedError("an operand is not f32");
+}  // namespace
+
+RowWalk::RowWalk(const LocalCall& call, int arity)
+    : extents_(Extents(call.out)), offsets_(arity, 0), moves_(arity, false) {
+  for (int i = 0; i < arity; ++i) strides_.push_back(BroadcastStrides(call, i));
+  // A dim of one element is walked by nobody, so its stride does not matter.
+  for (int d = static_cast<int>(extents_.size()) - 1; d >= 0; --d) {
+    if (extents_[d] != 1) continue;
+    extents_.erase(extents_.begin() + d);
+    for (auto& s : strides_) s.erase(s.begin() + d);
   }
-  return absl::OkStatus();
+  if (extents_.empty()) return;
+  for (int i = 0; i < arity; ++i) moves_[i] = strides_[i].back() != 0;
+  const auto merges = [&](size_t d) {
+    for (int i = 0; i < arity; ++i) {
+      if (strides_[i][d] != (moves_[i] ? row_ : 0)) return false;
+    }
+    return true;
+  };
+  while (!extents_.empty() && merges(extents_.size() - 1)) {
+    row_ *= extents_.back();
+    extents_.pop_back();
+  }
+  index_.assign(extents_.size(), 0);
+}
+
+bool RowWalk::Next() {
+  for (int d = static_cast<int>(extents_.size()) - 1; d >= 0; --d) {
+    for (size_t i = 0; i < offsets_.size(); ++i) offsets_[i] += strides_[i][d];
+    if (++index_[d] < extents_[d]) return true;
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      offsets_[i] -= index_[d] * strides_[i][d];
+    }
+    index_[d] = 0;
+  }
+  return false;
 }
 
 }  // namespace pointwise

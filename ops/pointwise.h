@@ -2,14 +2,14 @@
 // functor.
 //
 // A functor F is a struct with
-//   static constexpr int kArity;             number of operands, 1 to 4
-//   static constexpr int64_t kFlops;         operations per element, as Counted counts
-//   them explicit F(const Attrs&);                reads what it needs template
-//   <typename T> T operator()(T a, ...) const;
+//   static constexpr int kArity;      number of operands
+//   static constexpr int64_t kFlops;  operations per element, as Counted counts them
+//   explicit F(const Attrs&);         reads what it needs
+//   template <typename T> T operator()(T a, ...) const;
 // Operands broadcast from the right as in NumPy.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -19,7 +19,7 @@ namespace tatami {
 
 // The broadcast shape. All operands have one dtype. Errors: E0107.
 absl::StatusOr<TensorType> InferPointwise(const Attrs& attrs,
-                                          absl::Span<const TensorType> in);
+                                          absl::Span<const TensorType> in, int arity);
 
 namespace pointwise {
 
@@ -56,74 +56,108 @@ struct ReferenceOf {
   }
 };
 
-// Element strides of operand `in` of `call` along each output dim; 0 where it
-// broadcasts.
-std::vector<int64_t> BroadcastStrides(const LocalCall& call, int in);
+// The rows that a kernel walks: the trailing dims over which every operand is either
+// dense or constant, merged into one. Counts elements.
+class RowWalk {
+ public:
+  RowWalk(const LocalCall& call, int arity);
+  int64_t row() const { return row_; }
+  bool moves(int operand) const { return moves_[operand]; }
+  int64_t offset(int operand) const { return offsets_[operand]; }
+  bool Next();  // false after the last row
 
-// f32 kernel: walks rows of the innermost dim, where each stride is 0 or 1.
-template <typename F>
-void RunF32(const LocalCall& at, absl::Span<const std::byte* const> in,
-            std::byte* out) {
+ private:
+  Dims extents_, index_;  // of the dims outside the row
+  std::vector<std::vector<int64_t>> strides_;
+  std::vector<int64_t> offsets_;
+  std::vector<bool> moves_;
+  int64_t row_ = 1;
+};
+
+constexpr int64_t kChunk = 256;  // elements: all operands of a chunk stay in L1
+
+// The vectorised loop. `out` may be one of the operands: elements do not meet.
+template <typename F, typename... P>
+void ComputeChunk(F f, int64_t n, float* out, const P*... in) {
+#pragma GCC ivdep
+  for (int64_t x = 0; x < n; ++x) out[x] = f(in[x]...);
+}
+
+// Widens the next n elements of an operand that moves along the row, or repeats the one
+// element of an operand that does not. Dense f32 is read in place.
+template <DType kStorage>
+const float* LoadChunk(const std::byte* from, int64_t n, bool moves, float* buffer) {
+  if (!moves) {
+    LoadAsFloat(kStorage, from, 1, buffer);
+    for (int64_t x = 1; x < n; ++x) buffer[x] = buffer[0];
+    return buffer;
+  }
+  if constexpr (kStorage == DType::kF32) return reinterpret_cast<const float*>(from);
+  LoadAsFloat(kStorage, from, n, buffer);
+  return buffer;
+}
+
+// Walks rows of the innermost dims, as many as can be merged, chunk by chunk.
+template <typename F, DType kStorage>
+void RunLoops(const LocalCall& at, absl::Span<const std::byte* const> in,
+              std::byte* out) {
   constexpr int kArity = F::kArity;
+  const int64_t element = ByteSize(kStorage);
   const F f(at.call->attrs);
-  const Dims extents = Extents(at.out);
-  const int rank = static_cast<int>(extents.size());
-  std::array<std::vector<int64_t>, kArity> strides;
-  std::array<const float*, kArity> p;
-  for (int i = 0; i < kArity; ++i) {
-    strides[i] = BroadcastStrides(at, i);
-    p[i] = reinterpret_cast<const float*>(in[i]);
-  }
-  auto* o = reinterpret_cast<float*>(out);
-  // Merge trailing dims while every operand stays dense or stays constant over them.
-  int inner = rank - 1;
-  int64_t row = rank > 0 ? extents[rank - 1] : 1;
-  const auto merges = [&](int d) {  // dim d joins the row
-    for (const auto& s : strides) {
-      const int64_t innermost = s[rank - 1];
-      if (innermost != 0 ? s[d] != row : s[d] != 0) return false;
-    }
-    return true;
+  RowWalk walk(at, kArity);
+  alignas(32) float wide[kArity + 1][kChunk];
+  const auto run_chunk = [&]<size_t... I>(int64_t x, int64_t n, std::byte * to,
+                                          std::index_sequence<I...>) {
+    float* result =
+        kStorage == DType::kF32 ? reinterpret_cast<float*>(to) : wide[kArity];
+    ComputeChunk(f, n, result,
+                 LoadChunk<kStorage>(
+                     in[I] + (walk.offset(I) + (walk.moves(I) ? x : 0)) * element, n,
+                     walk.moves(I), wide[I])...);
+    if constexpr (kStorage != DType::kF32) StoreFromFloat(kStorage, result, n, to);
   };
-  while (inner > 0 && merges(inner - 1)) row *= extents[--inner];
-  std::array<bool, kArity> moves;
-  for (int i = 0; i < kArity; ++i) moves[i] = rank > 0 && strides[i][rank - 1] != 0;
-  Dims index(std::max(inner, 0), 0);
-  while (true) {
-    [&]<size_t... I>(std::index_sequence<I...>) {
-      if ((moves[I] && ...)) {
-        for (int64_t x = 0; x < row; ++x) o[x] = f(p[I][x]...);
-      } else {
-        for (int64_t x = 0; x < row; ++x) o[x] = f(p[I][moves[I] ? x : 0]...);
-      }
+  do {
+    for (int64_t x = 0; x < walk.row(); x += kChunk) {
+      const int64_t n = std::min(kChunk, walk.row() - x);
+      run_chunk(x, n, out, std::make_index_sequence<kArity>());
+      out += n * element;
     }
-    (std::make_index_sequence<kArity>());
-    o += row;
-    int d = inner - 1;
-    for (; d >= 0; --d) {
-      for (int i = 0; i < kArity; ++i) p[i] += strides[i][d];
-      if (++index[d] < extents[d]) break;
-      for (int i = 0; i < kArity; ++i) p[i] -= index[d] * strides[i][d];
-      index[d] = 0;
-    }
-    if (d < 0) return;
+  } while (walk.Next());
+}
+
+template <DType kStorage>
+absl::Status Supports(const LocalCall& call) {
+  if (IsEmpty(call.out)) return absl::UnimplementedError("empty output");
+  if (call.call->out.dtype != kStorage) {
+    return absl::UnimplementedError("operands of another element type");
   }
+  return absl::OkStatus();
 }
 
-absl::Status SupportsF32(const LocalCall& call);
-
-template <typename F>
+template <typename F, DType kStorage>
 absl::StatusOr<std::shared_ptr<PreparedKernel>> Prepare(const LocalCall&) {
-  return MakeSimpleKernel(RunF32<F>);
+  return MakeSimpleKernel(RunLoops<F, kStorage>);
 }
 
 template <typename F>
-inline constexpr Kernel kKernels[] = {{"loops", SupportsF32, nullptr, Prepare<F>}};
+inline constexpr Kernel kKernels[] = {
+    {"loops", Supports<DType::kF32>, nullptr, Prepare<F, DType::kF32>},
+    {"bf16_loops", Supports<DType::kBF16>, nullptr, Prepare<F, DType::kBF16>}};
+
+template <typename F>
+absl::StatusOr<TensorType> Infer(const Attrs& attrs, absl::Span<const TensorType> in) {
+  return InferPointwise(attrs, in, F::kArity);
+}
 
 }  // namespace pointwise
 
+// A functor that reads no attributes derives from this.
+struct NoAttrs {
+  explicit NoAttrs(const Attrs&) {}
+};
+
 // The OpDef of functor F. `ulps` bounds the error of its f32 kernel
-// (ErrorModel::kUlps).
+// (ErrorModel::kUlps); 0 for functors that choose or move and never round.
 template <typename F>
 OpDef MakePointwiseOp(absl::string_view name, absl::string_view summary,
                       Gradient gradient, double ulps,
@@ -131,7 +165,7 @@ OpDef MakePointwiseOp(absl::string_view name, absl::string_view summary,
   return {
       .name = name,
       .summary = summary,
-      .infer = InferPointwise,
+      .infer = pointwise::Infer<F>,
       .rule = pointwise::Rule,
       .cost = pointwise::Cost<F>,
       .gradient = gradient,
@@ -139,6 +173,7 @@ OpDef MakePointwiseOp(absl::string_view name, absl::string_view summary,
       .kernels = absl::MakeConstSpan(pointwise::kKernels<F>),
       .error = ErrorModel{ErrorModel::kUlps, ulps},
       .may_overwrite = 0,
+      .absorb = nullptr,
       .samples = samples,
   };
 }

@@ -1,0 +1,344 @@
+#include "ops/kernels/onednn_conv.h"
+
+#include <cstring>
+#include <unordered_map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "ops/conv_rule.h"
+#include "ops/kernels/onednn_runtime.h"
+
+namespace tatami {
+namespace {
+
+using dnnl::memory;
+using Args = std::unordered_map<int, memory>;
+
+// Slots of ThreadScratch.
+constexpr int kScratchpadSlot = 0, kWeightSlot = 1, kInputGradSlot = 2;
+
+// A shard's convolution, as oneDNN describes one: its own padding follows from where
+// its boxes lie in the whole tensors.
+struct LocalConv {
+  DType dtype;
+  Box x;  // x's box, trimmed as below
+  memory::desc x_desc, w_plain, w_any, y_desc, bias;
+  memory::dims stride, dilation, pad_lo, pad_hi;
+  bool has_bias = false, relu = false;
+  // x begins before the first position that any tap of y meets (a 1x1 window of stride
+  // 2 at an odd position). oneDNN has no negative padding, so x begins there instead;
+  // the gradient of what is left out is zero.
+  bool trimmed = false;
+};
+
+// [N, spatial.., C] in storage as oneDNN's dims (N, C, spatial..).
+memory::desc ChannelsLast(const Box& box, DType dtype) {
+  const int rank = static_cast<int>(box.size());
+  memory::dims dims = {box[0].size(), box[rank - 1].size()}, strides = {0, 1};
+  int64_t stride = dims[1];
+  strides.resize(rank);
+  for (int j = 1; j + 1 < rank; ++j) dims.push_back(box[j].size());
+  for (int j = rank - 2; j >= 0; --j) {
+    strides[j == 0 ? 0 : j + 1] = stride;
+    stride *= box[j].size();
+  }
+  return {dims, onednn::DataType(dtype), strides};
+}
+
+memory::desc Plain(const memory::dims& dims, memory::data_type type) {
+  memory::dims strides(dims.size(), 1);
+  for (int i = static_cast<int>(dims.size()) - 2; i >= 0; --i) {
+    strides[i] = strides[i + 1] * dims[i + 1];
+  }
+  return {dims, type, strides};
+}
+
+template <ConvPass pass>
+const Box& RoleX(const LocalCall& at) {
+  return pass == ConvPass::kInputGrad ? at.out : at.in[0];
+}
+template <ConvPass pass>
+const Box& RoleW(const LocalCall& at) {
+  return pass == ConvPass::kWeightGrad ? at.out : at.in[1];
+}
+template <ConvPass pass>
+const Box& RoleY(const LocalCall& at) {
+  if (pass == ConvPass::kForward) return at.out;
+  return pass == ConvPass::kInputGrad ? at.in[0] : at.in[1];
+}
+
+template <ConvPass pass>
+LocalConv Describe(const LocalCall& at) {
+  const Attrs& attrs = at.call->attrs;
+  const Box &w = RoleW<pass>(at), &y = RoleY<pass>(at);
+  LocalConv c{.dtype = at.call->out.dtype, .x = RoleX<pass>(at)};
+  memory::dims w_dims;
+  for (size_t j = 2; j < w.size(); ++j) {
+    const int64_t stride = attrs.Ints("stride")[j - 2];
+    const int64_t dilation = attrs.Ints("dilation")[j - 2];
+    Interval& in = c.x[j - 1];
+    const Interval& out = y[j - 1];
+    const int64_t first = out.begin * stride - attrs.Ints("pad_lo")[j - 2];
+    const int64_t last =
+        first + (out.size() - 1) * stride + (w[j].size() - 1) * dilation;
+    if (in.begin < first) {
+      in.begin = first;
+      c.trimmed = true;
+    }
+    c.stride.push_back(stride);
+    c.dilation.push_back(dilation - 1);  // oneDNN counts the gaps
+    c.pad_lo.push_back(in.begin - first);
+    c.pad_hi.push_back(last - (in.end - 1));
+    w_dims.push_back(w[j].size());
+  }
+  int64_t groups = attrs.Int("groups");
+  const TensorType& w_type =
+      pass == ConvPass::kWeightGrad ? at.call->out : at.call->in[1];
+  // A shard of a depthwise convolution has as many groups as channels.
+  if (w_type.dim(0) == groups && w_type.dim(1) == 1) groups = w[0].size();
+  if (groups > 1) {
+    w_dims.insert(w_dims.begin(), {groups, w[0].size() / groups, w[1].size()});
+  } else {
+    w_dims.insert(w_dims.begin(), {w[0].size(), w[1].size()});
+  }
+  const memory::data_type type = onednn::DataType(c.dtype);
+  c.x_desc = ChannelsLast(c.x, c.dtype);
+  c.y_desc = ChannelsLast(y, c.dtype);
+  c.w_plain = Plain(w_dims, type);
+  // The sums of a weight gradient are rounded to storage once, on their way out.
+  c.w_any = {w_dims, pass == ConvPass::kWeightGrad ? memory::data_type::f32 : type,
+             memory::format_tag::any};
+  if (pass == ConvPass::kForward) {
+    c.has_bias = AddsBias(at);
+    if (c.has_bias) c.bias = Plain({w[0].size()}, type);
+    c.relu = attrs.String("activation") == "relu";
+  }
+  return c;
+}
+
+dnnl::primitive_attr UserScratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
+  dnnl::primitive_attr attr = UserScratchpad();
+  if (c.relu) {
+    dnnl::post_ops after;
+    after.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, 0.f, 0.f);
+    attr.set_post_ops(after);
+  }
+  // The kind of a forward primitive also steers the gradients that take it as a hint.
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto direct = dnnl::algorithm::convolution_direct;
+  if (c.has_bias) {
+    return {{kind, direct, c.x_desc, c.w_any, c.bias, c.y_desc, c.stride, c.dilation,
+             c.pad_lo, c.pad_hi},
+            attr,
+            onednn::Engine()};
+  }
+  return {{kind, direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo,
+           c.pad_hi},
+          attr,
+          onednn::Engine()};
+}
+
+template <ConvPass pass>
+auto Desc(const LocalConv& c) {
+  onednn::ThreadStream();  // primitives are made for one thread, as they run
+  const auto direct = dnnl::algorithm::convolution_direct;
+  if constexpr (pass == ConvPass::kForward) {
+    return ForwardDesc(c);
+  } else if constexpr (pass == ConvPass::kInputGrad) {
+    return dnnl::convolution_backward_data::primitive_desc(
+        {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
+        UserScratchpad(), onednn::Engine(), ForwardDesc(c));
+  } else {
+    // The hint is a forward convolution that could run: of one type throughout.
+    LocalConv hint = c;
+    hint.w_any = {c.w_any.dims(), onednn::DataType(c.dtype), memory::format_tag::any};
+    return dnnl::convolution_backward_weights::primitive_desc(
+        {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
+        UserScratchpad(), onednn::Engine(), ForwardDesc(hint));
+  }
+}
+
+memory Bind(const memory::desc& desc, const void* data) {
+  return memory(desc, onednn::Engine(), const_cast<void*>(data));
+}
+
+memory Scratch(const memory::desc& desc, int slot) {
+  return Bind(desc, onednn::ThreadScratch(slot, desc.get_size()));
+}
+
+// A copy of the weights between PyTorch's order and the one that oneDNN chose.
+class WeightReorder {
+ public:
+  WeightReorder(const memory::desc& from, const memory::desc& to) {
+    const dnnl::reorder::primitive_desc desc(onednn::Engine(), from, onednn::Engine(),
+                                             to, UserScratchpad());
+    scratchpad_ = desc.scratchpad_desc();
+    primitive_ = dnnl::reorder(desc);
+  }
+  void Run(const memory& from, const memory& to) const {
+    primitive_.execute(onednn::ThreadStream(),
+                       {{DNNL_ARG_FROM, from},
+                        {DNNL_ARG_TO, to},
+                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
+  }
+
+ private:
+  memory::desc scratchpad_;
+  dnnl::reorder primitive_;
+};
+
+class ConvForward : public PreparedKernel {
+ public:
+  ConvForward(const LocalConv& c, const dnnl::convolution_forward::primitive_desc& desc)
+      : conv_(c),
+        packed_(desc.weights_desc()),
+        scratchpad_(desc.scratchpad_desc()),
+        pack_(c.w_plain, packed_),
+        primitive_(desc) {}
+
+  void Run(const LocalCall&, absl::Span<const std::byte* const> in,
+           std::byte* out) const override {
+    const memory w = Scratch(packed_, kWeightSlot);
+    pack_.Run(Bind(conv_.w_plain, in[1]), w);
+    Args args = {{DNNL_ARG_SRC, Bind(conv_.x_desc, in[0])},
+                 {DNNL_ARG_WEIGHTS, w},
+                 {DNNL_ARG_DST, Bind(conv_.y_desc, out)},
+                 {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}};
+    if (conv_.has_bias) args.emplace(DNNL_ARG_BIAS, Bind(conv_.bias, in[2]));
+    primitive_.execute(onednn::ThreadStream(), args);
+  }
+
+ private:
+  LocalConv conv_;
+  memory::desc packed_, scratchpad_;
+  WeightReorder pack_;
+  dnnl::convolution_forward primitive_;
+};
+
+class ConvInputGrad : public PreparedKernel {
+ public:
+  ConvInputGrad(const LocalConv& c,
+                const dnnl::convolution_backward_data::primitive_desc& desc)
+      : conv_(c),
+        packed_(desc.weights_desc()),
+        scratchpad_(desc.scratchpad_desc()),
+        pack_(c.w_plain, packed_),
+        primitive_(desc) {}
+
+  void Run(const LocalCall& at, absl::Span<const std::byte* const> in,
+           std::byte* out) const override {
+    const memory w = Scratch(packed_, kWeightSlot);
+    pack_.Run(Bind(conv_.w_plain, in[1]), w);
+    const memory dx =
+        conv_.trimmed ? Scratch(conv_.x_desc, kInputGradSlot) : Bind(conv_.x_desc, out);
+    primitive_.execute(onednn::ThreadStream(),
+                       {{DNNL_ARG_DIFF_SRC, dx},
+                        {DNNL_ARG_WEIGHTS, w},
+                        {DNNL_ARG_DIFF_DST, Bind(conv_.y_desc, in[0])},
+                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
+    if (!conv_.trimmed) return;
+    const int64_t element_bytes = ByteSize(conv_.dtype);
+    std::memset(out, 0, NumElements(at.out) * element_bytes);
+    // Calls that share this kernel differ by a translation: name boxes by extents.
+    Box trimmed = conv_.x;
+    for (size_t d = 0; d < trimmed.size(); ++d) {
+      const int64_t shift = at.out[d].end - trimmed[d].end;
+      trimmed[d] = {trimmed[d].begin + shift, trimmed[d].end + shift};
+    }
+    CopyBox(trimmed, trimmed, static_cast<const std::byte*>(dx.get_data_handle()),
+            at.out, out, element_bytes);
+  }
+
+ private:
+  LocalConv conv_;
+  memory::desc packed_, scratchpad_;
+  WeightReorder pack_;
+  dnnl::convolution_backward_data primitive_;
+};
+
+class ConvWeightGrad : public PreparedKernel {
+ public:
+  ConvWeightGrad(const LocalConv& c,
+                 const dnnl::convolution_backward_weights::primitive_desc& desc)
+      : conv_(c),
+        packed_(desc.diff_weights_desc()),
+        scratchpad_(desc.scratchpad_desc()),
+        unpack_(packed_, c.w_plain),
+        primitive_(desc) {}
+
+  void Run(const LocalCall&, absl::Span<const std::byte* const> in,
+           std::byte* out) const override {
+    const memory dw = Scratch(packed_, kWeightSlot);
+    primitive_.execute(onednn::ThreadStream(),
+                       {{DNNL_ARG_SRC, Bind(conv_.x_desc, in[0])},
+                        {DNNL_ARG_DIFF_WEIGHTS, dw},
+                        {DNNL_ARG_DIFF_DST, Bind(conv_.y_desc, in[1])},
+                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
+    unpack_.Run(dw, Bind(conv_.w_plain, out));
+  }
+
+ private:
+  LocalConv conv_;
+  memory::desc packed_, scratchpad_;
+  WeightReorder unpack_;
+  dnnl::convolution_backward_weights primitive_;
+};
+
+}  // namespace
+
+template <ConvPass pass>
+absl::Status OneDnnConvSupports(const LocalCall& call) {
+  if (IsEmpty(call.out) || IsEmpty(call.in[0]) || IsEmpty(call.in[1])) {
+    return absl::UnimplementedError("an operand is empty");
+  }
+  try {
+    Desc<pass>(Describe<pass>(call));
+  } catch (const dnnl::error& error) {
+    return absl::UnimplementedError(onednn::FromException(error, call).message());
+  }
+  return absl::OkStatus();
+}
+
+template <ConvPass pass>
+std::string OneDnnConvKey(const LocalCall& call) {
+  const LocalConv c = Describe<pass>(call);
+  return absl::StrCat(ShapeKey(call), "|pad ", absl::StrJoin(c.pad_lo, ","), " ",
+                      absl::StrJoin(c.pad_hi, ","), " ",
+                      absl::StrJoin(Extents(c.x), ","), c.has_bias ? " bias" : "");
+}
+
+template <ConvPass pass>
+absl::StatusOr<std::shared_ptr<PreparedKernel>> PrepareOneDnnConv(
+    const LocalCall& call) {
+  try {
+    const LocalConv c = Describe<pass>(call);
+    const auto desc = Desc<pass>(c);
+    if constexpr (pass == ConvPass::kForward) {
+      return std::make_shared<ConvForward>(c, desc);
+    } else if constexpr (pass == ConvPass::kInputGrad) {
+      return std::make_shared<ConvInputGrad>(c, desc);
+    } else {
+      return std::make_shared<ConvWeightGrad>(c, desc);
+    }
+  } catch (const dnnl::error& error) {
+    return onednn::FromException(error, call);
+  }
+}
+
+#define TATAMI_CONV_PASS(pass)                                                \
+  template absl::Status OneDnnConvSupports<ConvPass::pass>(const LocalCall&); \
+  template std::string OneDnnConvKey<ConvPass::pass>(const LocalCall&);       \
+  template absl::StatusOr<std::shared_ptr<PreparedKernel>>                    \
+  PrepareOneDnnConv<ConvPass::pass>(const LocalCall&);
+TATAMI_CONV_PASS(kForward)
+TATAMI_CONV_PASS(kInputGrad)
+TATAMI_CONV_PASS(kWeightGrad)
+#undef TATAMI_CONV_PASS
+
+}  // namespace tatami
