@@ -1,0 +1,127 @@
+// The same graph on one node and on a mesh, cut every way: equal bits on small whole
+// numbers, where every sum is exact whatever its order.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/passes/differentiate.h"
+#include "core/random.h"
+#include "ops/activation.h"
+#include "ops/arithmetic.h"
+#include "ops/conv.h"
+#include "ops/matmul.h"
+#include "ops/optimizer.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
+#include "ops/reshape.h"
+#include "tests/support/run_graph.h"
+
+namespace tatami {
+namespace {
+
+using testing::Bytes;
+using testing::RunOnMesh;
+
+// conv, relu, max pool, matmul, squared error, backward, one SGD step.
+absl::StatusOr<Graph> ChainGraph() {
+  GraphBuilder g("chain");
+  const Value x = g.Input("x", {DType::kF32, {2, 9, 10, 3}});
+  const Value target = g.Input("target", {DType::kF32, {2, 5}});
+  const Value rate = g.Input("rate", {DType::kF32, {}});
+  const Value w = g.State("conv.weight", {DType::kF32, {4, 3, 3, 3}}, {}, true);
+  const Value v = g.State("fc.weight", {DType::kF32, {5, 4 * 4 * 5}}, {}, true);
+  const WindowOptions same{
+      .stride = {1, 1}, .dilation = {1, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}};
+  Value y = Relu(g, Conv(g, x, w, {.window = same}));
+  y = MaxPool(g, y, {.kernel = {2, 2}, .window = {.stride = {2, 2}}});
+  y = Matmul(g, Reshape(g, y, {2, 4 * 5 * 4}), v, {.transpose_b = 1});
+  const Value loss = ReduceSumSquares(g, Sub(g, y, target), {0, 1}, {});
+  const std::vector<Value> d = Differentiate(g, loss, {w, v});
+  g.Output("loss", loss);
+  g.Output("y", y);
+  AddSgd(g, {w, v}, d, rate, {});
+  return g.Finish();
+}
+
+void ExpectBits(const Bytes& got, const Bytes& want, const std::string& what) {
+  const std::vector<float> g = testing::AsFloats(got), w = testing::AsFloats(want);
+  ASSERT_EQ(g.size(), w.size()) << what;
+  for (size_t i = 0; i < w.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(w[i])) << what;
+    ASSERT_EQ(g[i], w[i]) << what << " element " << i;
+  }
+}
+
+void ExpectSame(const testing::RunResult& got, const testing::RunResult& want,
+                const std::string& what) {
+  for (const auto& [name, bytes] : want.outputs)
+    ExpectBits(got.outputs.at(name), bytes, what + " " + name);
+  for (const auto& [name, bytes] : want.states)
+    ExpectBits(got.states.at(name), bytes, what + " " + name);
+}
+
+void SetRate(std::map<std::string, Bytes>& values) {
+  const float rate = 0x1p-10f;
+  std::memcpy(values.at("rate").data(), &rate, sizeof rate);
+}
+
+// Small values: products and sums stay below 2^24, so f32 is exact. The rate is a power
+// of two.
+std::map<std::string, Bytes> ExactValues(const Graph& graph) {
+  auto values = testing::DrawValues(graph, 7, 1, 1, 2);
+  SetRate(values);
+  return values;
+}
+
+class ChainOnMesh : public ::testing::TestWithParam<Mesh> {};
+
+TEST_P(ChainOnMesh, EveryCutGivesTheBitsOfOneNode) {
+  const auto graph = ChainGraph();
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto values = ExactValues(*graph);
+  const auto want = RunOnMesh(*graph, {.mesh = {1, 1}}, values, {});
+  ASSERT_TRUE(want.ok()) << want.status();
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const Plan plan = testing::RandomPlan(*graph, GetParam(), seed);
+    const auto got = RunOnMesh(*graph, plan, values, {});
+    ASSERT_TRUE(got.ok()) << got.status() << "\n" << plan.ToString(*graph);
+    ExpectSame(*got, *want, absl::StrCat("seed ", seed, "\n", plan.ToString(*graph)));
+    EXPECT_EQ(got->link_bytes, CountLinkBytes(got->program)) << seed;
+    if (HasFailure()) break;
+  }
+}
+
+TEST_P(ChainOnMesh, RanksThreadsAndDelaysDoNotChangeABit) {
+  const auto graph = ChainGraph();
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  auto values = testing::DrawValues(*graph, 3, 1000, 4096.0, 2);
+  SetRate(values);
+  const Plan plan = testing::RandomPlan(*graph, GetParam(), 5);
+  const auto want = RunOnMesh(*graph, plan, values, {.steps = 3});
+  ASSERT_TRUE(want.ok()) << want.status();
+  for (const int ranks : {1, 2, 3}) {
+    if (ranks > GetParam().nodes()) continue;
+    for (const int threads : {1, 2}) {
+      const auto got =
+          RunOnMesh(*graph, plan, values,
+                    {.ranks = ranks,
+                     .threads = threads,
+                     .steps = 3,
+                     .transport = {.seed = 11, .delay_max = absl::Milliseconds(1)}});
+      ASSERT_TRUE(got.ok()) << got.status();
+      ExpectSame(*got, *want, absl::StrCat(ranks, " ranks, ", threads, " threads"));
+      EXPECT_EQ(got->link_bytes, want->link_bytes);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Meshes, ChainOnMesh,
+                         ::testing::Values(Mesh{1, 1}, Mesh{1, 4}, Mesh{4, 1},
+                                           Mesh{2, 3}, Mesh{4, 4}, Mesh{3, 5}),
+                         [](const auto& info) {
+                           return "Mesh" + info.param.ToString();
+                         });
+
+}  // namespace
+}  // namespace tatami

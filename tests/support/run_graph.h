@@ -1,0 +1,49 @@
+// Runs graphs on emulated meshes, ranks as threads: what differential tests compare.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/plan.h"
+#include "core/program.h"
+#include "runtime/transport_in_process.h"
+
+namespace tatami::testing {
+
+using Bytes = std::vector<std::byte>;
+
+struct RunOptions {
+  int ranks = 1;
+  int threads = 1;
+  int steps = 1;
+  int64_t sram_bytes = int64_t{64} << 20;
+  InProcessOptions transport;
+};
+
+struct RunResult {
+  std::map<std::string, Bytes> outputs;  // after the last step
+  std::map<std::string, Bytes> states;   // after the last step
+  LinkBytes link_bytes{Mesh{}};          // counted, of one step, summed over ranks
+  Program program;
+};
+
+// Lowers, verifies, runs. `values` gives inputs and states by name.
+absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
+                                    const std::map<std::string, Bytes>& values,
+                                    const RunOptions& options);
+
+// Values for every input and state: whole numbers in [-range, range] / scale, drawn by
+// name; i32 inputs in [0, labels).
+std::map<std::string, Bytes> DrawValues(const Graph& graph, uint64_t seed,
+                                        int64_t range, double scale, int64_t labels);
+
+std::vector<float> AsFloats(const Bytes& bytes);
+
+// A plan that cuts each call over each axis in some legal way, drawn by its name; parts
+// may be empty.
+Plan RandomPlan(const Graph& graph, const Mesh& mesh, uint64_t seed);
+
+}  // namespace tatami::testing
