@@ -1,0 +1,32 @@
+// Compile: a training graph onto a mesh of a machine.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/graph.h"
+#include "core/machine.h"
+#include "core/plan.h"
+#include "core/program.h"
+
+namespace tatami {
+
+struct CompileOptions {
+  Mesh mesh;
+  std::string pinned_plan;  // text of a plan or of a part of one; may be empty
+};
+
+struct Compiled {
+  Graph graph;  // after all passes
+  Plan plan;
+  Program program;
+  double step_ns = 0;    // modelled
+  double compile_s = 0;  // measured
+};
+
+// Runs the passes, searches a plan (again with dearer memory when one does not fit),
+// lowers, and verifies after each step. Errors: E0105, E0106, E0107, E0301.
+absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
+                                 const CompileOptions& options);
+
+}  // namespace tatami

@@ -1,0 +1,25 @@
+// Lowering: Graph and Plan to Program. No choices are left here: the same graph, plan
+// and machine give the same bytes.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "core/graph.h"
+#include "core/plan.h"
+#include "core/program.h"
+
+namespace tatami {
+
+struct LowerTarget {
+  std::string machine;
+  int64_t sram_bytes = 0;
+  int64_t code_bytes = 0;
+};
+
+// Makes every transfer explicit, orders supersteps, finds lifetimes and packs
+// addresses. Errors: E0106 when the plan does not suit the graph; E0301 with an
+// SramOverflow payload when a node's SRAM is too small, naming the node, the tick and
+// the largest tensors alive.
+absl::StatusOr<Program> Lower(const Graph& graph, const Plan& plan,
+                              const LowerTarget& target);
+
+}  // namespace tatami

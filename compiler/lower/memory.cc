@@ -1,0 +1,267 @@
+#include "compiler/lower/memory.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/packing.h"
+
+namespace tatami {
+namespace {
+
+// Which buffers share bytes.
+class StorageAssigner {
+ public:
+  StorageAssigner(Program& program, const Ticks& ticks)
+      : program_(program), ticks_(ticks) {}
+
+  // `copied[s]` tells that state s is copied at the end of the step, not updated in
+  // place.
+  void Run(const std::vector<int>& next_of_state) {
+    for (ProgramBuffer& b : program_.buffers) b.storage = -1;
+    for (size_t s = 0; s < program_.states.size(); ++s) New(program_.states[s].buffer);
+    for (size_t s = 0; s < next_of_state.size(); ++s) {
+      if (next_of_state[s] >= 0) {
+        program_.buffers[next_of_state[s]].storage =
+            program_.buffers[program_.states[s].buffer].storage;
+      }
+    }
+    for (const ProgramFeed& feed : program_.feeds) New(feed.buffer);
+    int tick = 0;
+    for (const Superstep& superstep : program_.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) New(e.to);
+      ++tick;
+      for (const ComputeOp& c : superstep.computes) Place(c, tick++);
+    }
+  }
+
+  std::vector<std::pair<int, int>> TakeLifetimes() { return std::move(lifetimes_); }
+
+ private:
+  void New(int buffer) {
+    if (program_.buffers[buffer].storage >= 0) return;
+    program_.buffers[buffer].storage = static_cast<int>(lifetimes_.size());
+    lifetimes_.push_back(program_.buffers[buffer].persistent
+                             ? std::pair(0, ticks_.count - 1)
+                             : ticks_.buffer[buffer]);
+    persistent_.push_back(program_.buffers[buffer].persistent);
+  }
+
+  // The output takes over the bytes of an input that dies here, where the op allows it.
+  void Place(const ComputeOp& c, int tick) {
+    ProgramBuffer& out = program_.buffers[c.out];
+    if (out.storage >= 0) return;  // the next value of a state
+    const int overwritten = *program_.calls[c.call].call->op->may_overwrite;
+    if (overwritten >= 0) {
+      const ProgramBuffer& in = program_.buffers[c.in[overwritten]];
+      const bool same = in.type == out.type && in.placement == out.placement;
+      const bool read_once =
+          std::count(c.in.begin(), c.in.end(), c.in[overwritten]) == 1;
+      if (same && read_once && !persistent_[in.storage] &&
+          lifetimes_[in.storage].second <= tick) {
+        out.storage = in.storage;
+        lifetimes_[in.storage].second = std::max(tick, ticks_.buffer[c.out].second);
+        return;
+      }
+    }
+    New(c.out);
+  }
+
+  Program& program_;
+  const Ticks& ticks_;
+  std::vector<std::pair<int, int>> lifetimes_;
+  std::vector<bool> persistent_;
+};
+
+// True when the state's next value may be written over the state.
+bool UpdatesInPlace(const Program& program, const Ticks& ticks, int state, int next) {
+  const int buffer = program.states[state].buffer;
+  const int made = ticks.buffer[next].first;
+  int tick = 0;
+  for (const Superstep& superstep : program.supersteps) {
+    ++tick;
+    for (const ComputeOp& c : superstep.computes) {
+      if (c.out == next) {
+        const int overwritten = *program.calls[c.call].call->op->may_overwrite;
+        for (size_t i = 0; i < c.in.size(); ++i) {
+          if (c.in[i] == buffer && static_cast<int>(i) != overwritten) return false;
+        }
+      }
+      ++tick;
+    }
+  }
+  return ticks.buffer[buffer].second <= made;
+}
+
+void FindNodeClasses(Program& program) {
+  const int storages = static_cast<int>(program.storage_lifetime.size());
+  std::map<std::vector<int64_t>, int> known;
+  program.class_of_node.resize(program.mesh.nodes());
+  for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
+    const NodeCoord node = NodeAt(n, program.mesh);
+    std::vector<int64_t> bytes(storages, 0);
+    for (const ProgramBuffer& b : program.buffers) {
+      if (b.storage < 0) continue;
+      const int64_t size =
+          NumElements(b.placement.BoxAt(node, program.mesh)) * ByteSize(b.type.dtype);
+      bytes[b.storage] =
+          std::max(bytes[b.storage],
+                   (size + kSramAlignment - 1) / kSramAlignment * kSramAlignment);
+    }
+    const auto [it, added] =
+        known.emplace(bytes, static_cast<int>(program.classes.size()));
+    if (added)
+      program.classes.push_back({.example = node, .storage_bytes = std::move(bytes)});
+    program.class_of_node[n] = it->second;
+    ++program.classes[it->second].nodes;
+  }
+}
+
+std::string Kib(int64_t bytes) { return absl::StrFormat("%.1f KiB", bytes / 1024.0); }
+
+// The message of E0301: the worst node, its peak tick, and the largest tensors alive
+// then.
+absl::Status DoesNotFit(const Program& program, const Ticks& ticks) {
+  const NodeClass& worst = *std::max_element(
+      program.classes.begin(), program.classes.end(),
+      [](const auto& a, const auto& b) { return a.peak_bytes < b.peak_bytes; });
+  const auto alive = [&](size_t s, int tick) {
+    return program.storage_lifetime[s].first <= tick &&
+           tick <= program.storage_lifetime[s].second;
+  };
+  int peak_tick = 0;
+  int64_t most = -1;
+  for (int tick = 0; tick < ticks.count; ++tick) {
+    int64_t sum = 0;
+    for (size_t s = 0; s < worst.storage_bytes.size(); ++s) {
+      if (alive(s, tick)) sum += worst.storage_bytes[s];
+    }
+    if (sum > most) most = sum, peak_tick = tick;
+  }
+  std::vector<std::pair<int64_t, int>> largest;  // bytes, buffer
+  std::vector<bool> seen(worst.storage_bytes.size(), false);
+  for (size_t b = 0; b < program.buffers.size(); ++b) {
+    const int s = program.buffers[b].storage;
+    if (s < 0 || seen[s] || !alive(s, peak_tick)) continue;
+    seen[s] = true;
+    largest.emplace_back(worst.storage_bytes[s], static_cast<int>(b));
+  }
+  std::sort(largest.rbegin(), largest.rend());
+  const int64_t over = worst.peak_bytes - program.sram_bytes;
+  int64_t nodes_over = 0;
+  for (const NodeClass& c : program.classes) {
+    if (c.peak_bytes > program.sram_bytes) nodes_over += c.nodes;
+  }
+  std::string message = absl::StrCat(
+      "'", program.model, "' does not fit. Node (", worst.example.row, ",",
+      worst.example.col, ") needs ", Kib(worst.peak_bytes), " at ",
+      ticks.names[peak_tick], " (tick ", peak_tick, " of ", ticks.count, ") and has ",
+      Kib(program.sram_bytes), ": ", Kib(over), " (",
+      absl::StrFormat("%.1f", 100.0 * over / program.sram_bytes), " %) too much.\n");
+  absl::StrAppend(&message, "  ", absl::StrFormat("%-12s", Kib(program.code_bytes)),
+                  " code\n");
+  for (size_t i = 0; i < largest.size() && i < 8; ++i) {
+    const ProgramBuffer& b = program.buffers[largest[i].second];
+    const auto& life = program.storage_lifetime[b.storage];
+    absl::StrAppend(&message, "  ", absl::StrFormat("%-12s", Kib(largest[i].first)),
+                    " ", b.name, " ", b.type.ToString(),
+                    b.persistent
+                        ? " (kept across steps)"
+                        : absl::StrCat(" (ticks ", life.first, "-", life.second, ")"),
+                    "\n");
+  }
+  if (largest.size() > 8)
+    absl::StrAppend(&message, "  and ", largest.size() - 8, " more\n");
+  absl::StrAppend(
+      &message, "  ", nodes_over, " of ", program.mesh.nodes(),
+      " nodes are over.\nUse a larger --mesh, a smaller --batch or a smaller model. "
+      "Meaning and further remedies: docs/errors/E0301.md");
+  absl::Status status = MakeError(ErrorCode::kDoesNotFit, message);
+  int superstep = 0, tick = 0;
+  for (const Superstep& s : program.supersteps) {
+    tick += 1 + static_cast<int>(s.computes.size());
+    if (peak_tick < tick) break;
+    ++superstep;
+  }
+  AttachSramOverflow({.row = worst.example.row,
+                      .col = worst.example.col,
+                      .superstep = superstep,
+                      .needed_bytes = worst.peak_bytes,
+                      .available_bytes = program.sram_bytes},
+                     status);
+  return status;
+}
+
+}  // namespace
+
+Ticks TicksOf(const Program& program) {
+  Ticks ticks;
+  ticks.buffer.assign(program.buffers.size(), {-1, -1});
+  const auto touch = [&](int buffer) {
+    auto& [first, last] = ticks.buffer[buffer];
+    if (first < 0) first = ticks.count;
+    last = ticks.count;
+  };
+  // Feeds are written before the step; states are there.
+  for (const ProgramFeed& feed : program.feeds) touch(feed.buffer);
+  for (const ProgramState& state : program.states) touch(state.buffer);
+  for (size_t s = 0; s < program.supersteps.size(); ++s) {
+    ticks.names.push_back(absl::StrCat("the exchange of superstep ", s));
+    for (const ExchangeOp& e : program.supersteps[s].exchanges) {
+      touch(e.from);
+      touch(e.to);
+    }
+    ++ticks.count;
+    for (const ComputeOp& c : program.supersteps[s].computes) {
+      for (int in : c.in) touch(in);
+      touch(c.out);
+      ticks.names.push_back(program.calls[c.call].name);
+      ++ticks.count;
+    }
+  }
+  if (ticks.count == 0) ticks.count = 1, ticks.names.push_back("the start");
+  --ticks.count;
+  for (const ProgramFetch& fetch : program.fetches) touch(fetch.buffer);
+  ++ticks.count;
+  return ticks;
+}
+
+absl::Status AssignMemory(ScheduledProgram& scheduled) {
+  Program& program = scheduled.program;
+  Ticks ticks = TicksOf(program);
+  Superstep copies;
+  for (size_t s = 0; s < program.states.size(); ++s) {
+    int& next = scheduled.next_of_state[s];
+    if (next < 0 || UpdatesInPlace(program, ticks, static_cast<int>(s), next)) continue;
+    copies.exchanges.push_back({.from = next, .to = program.states[s].buffer});
+    next = -1;
+  }
+  if (!copies.exchanges.empty()) {
+    program.supersteps.push_back(std::move(copies));
+    ticks = TicksOf(program);
+  }
+  StorageAssigner assigner(program, ticks);
+  assigner.Run(scheduled.next_of_state);
+  program.storage_lifetime = assigner.TakeLifetimes();
+  FindNodeClasses(program);
+  bool fits = true;
+  for (NodeClass& c : program.classes) {
+    std::vector<PackedItem> items;
+    for (size_t s = 0; s < c.storage_bytes.size(); ++s) {
+      items.push_back({.bytes = c.storage_bytes[s],
+                       .first = program.storage_lifetime[s].first,
+                       .last = program.storage_lifetime[s].second});
+    }
+    const int64_t base =
+        (program.code_bytes + kSramAlignment - 1) / kSramAlignment * kSramAlignment;
+    c.peak_bytes = std::max(base, PackOffsets(base, kSramAlignment, items));
+    for (const PackedItem& item : items) c.address.push_back(item.offset);
+    fits &= c.peak_bytes <= program.sram_bytes;
+  }
+  return fits ? absl::OkStatus() : DoesNotFit(program, ticks);
+}
+
+}  // namespace tatami

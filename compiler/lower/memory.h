@@ -1,0 +1,25 @@
+// Memory: lifetimes, storages and addresses; the second half of lowering.
+#pragma once
+
+#include "absl/status/status.h"
+#include "compiler/lower/schedule.h"
+
+namespace tatami {
+
+// A step is a line of ticks: each superstep's exchange is one tick, each of its
+// computes one more. A buffer lives from the tick that writes it to the last that reads
+// it, both included.
+struct Ticks {
+  std::vector<std::pair<int, int>>
+      buffer;  // [first, last]; {-1, -1} when never written
+  int count = 0;
+  std::vector<std::string> names;  // of each tick: "exchange 3", "trunk.conv"
+};
+Ticks TicksOf(const Program& program);
+
+// Fills storages, lifetimes, node classes and addresses of `scheduled.program`; adds a
+// last superstep of local copies for states that cannot be updated in place. Error:
+// E0301 with an SramOverflow payload.
+absl::Status AssignMemory(ScheduledProgram& scheduled);
+
+}  // namespace tatami

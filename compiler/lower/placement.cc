@@ -1,0 +1,67 @@
+#include "compiler/lower/placement.h"
+
+#include <algorithm>
+
+namespace tatami {
+namespace {
+
+bool UsesAxisOf(const AxisList& axes, const AxisList& others) {
+  return std::any_of(axes.begin(), axes.end(), [&](const AxisRef& a) {
+    return std::any_of(others.begin(), others.end(),
+                       [&](const AxisRef& b) { return a.axis == b.axis; });
+  });
+}
+
+}  // namespace
+
+CallPlacement PlaceCall(const OpCall& call, const IndexRule& rule,
+                        std::vector<AxisList> factor_axes) {
+  CallPlacement out;
+  for (size_t i = 0; i < call.in.size(); ++i) {
+    out.needs.push_back(
+        OperandPlacement(rule.inputs[i], rule, factor_axes, call.in[i].dims));
+  }
+  out.made = OperandPlacement(rule.output, rule, factor_axes, call.out.dims);
+  for (size_t f = 0; f < rule.factors.size(); ++f) {
+    if (rule.factors[f].kind != FactorKind::kReduce) continue;
+    out.made.partial.insert(out.made.partial.end(), factor_axes[f].begin(),
+                            factor_axes[f].end());
+  }
+  // Terms combine in ascending order of part: rows before columns, major before minor.
+  std::sort(out.made.partial.begin(), out.made.partial.end(),
+            [](const AxisRef& a, const AxisRef& b) {
+              return std::pair(a.axis, a.pre) < std::pair(b.axis, b.pre);
+            });
+  out.factor_axes = std::move(factor_axes);
+  return out;
+}
+
+Placement HeldPlacement(const Placement& made,
+                        const std::optional<Placement>& first_need) {
+  if (made.partial.empty()) return made;
+  if (first_need && first_need->IsPartition()) return *first_need;
+  Placement out = made;
+  out.partial.clear();
+  return out;
+}
+
+std::vector<ResolvePhase> ResolvePhases(const Placement& made, const Placement& held) {
+  std::vector<ResolvePhase> phases;
+  AxisList left = made.partial;
+  for (const MeshAxis axis : {MeshAxis::kX, MeshAxis::kY}) {
+    AxisList resolve, rest;
+    for (const AxisRef& ref : left) (ref.axis == axis ? resolve : rest).push_back(ref);
+    if (resolve.empty()) continue;
+    Placement to = held;
+    for (size_t d = 0; d < to.dims.size(); ++d) {
+      // Cuts along an axis whose terms are still apart must wait for the next phase.
+      if (UsesAxisOf(to.dims[d].axes, rest)) to.dims[d] = made.dims[d];
+    }
+    to.partial = rest;
+    phases.push_back({std::move(resolve), std::move(to)});
+    left = rest;
+  }
+  return phases;
+}
+
+}  // namespace tatami

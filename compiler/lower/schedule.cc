@@ -1,0 +1,231 @@
+#include "compiler/lower/schedule.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/lower/placement.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+
+namespace tatami {
+namespace {
+
+class Scheduler {
+ public:
+  Scheduler(const Graph& graph, const Plan& plan) : graph_(graph), plan_(plan) {
+    program().mesh = plan.mesh;
+    program().model = graph.name;
+    held_.resize(graph.values.size(), -1);
+    first_need_.resize(graph.values.size());
+    staged_.resize(graph.values.size());
+  }
+
+  absl::StatusOr<ScheduledProgram> Run() {
+    for (size_t c = 0; c < graph_.calls.size(); ++c) {
+      const OpCall call = graph_.CallOf(static_cast<int>(c));
+      rules_.push_back((*call.op->rule)(call));
+      const auto cuts = plan_.calls.find(graph_.calls[c].name);
+      TATAMI_ASSIGN_OR_RETURN(
+          std::vector<AxisList> axes,
+          FactorAxes(cuts == plan_.calls.end() ? Cuts{} : cuts->second, rules_.back(),
+                     plan_.mesh),
+          absl::StrCat("call ", graph_.calls[c].name));
+      placements_.push_back(PlaceCall(call, rules_.back(), std::move(axes)));
+      for (size_t i = 0; i < call.in.size(); ++i) {
+        auto& need = first_need_[graph_.calls[c].in[i]];
+        if (!need) need = placements_[c].needs[i];
+      }
+    }
+    PlaceStates();
+    for (size_t c = 0; c < graph_.calls.size(); ++c) AddCall(static_cast<int>(c));
+    AddUpdates();
+    AddFetches();
+    return std::move(out_);
+  }
+
+ private:
+  Program& program() { return out_.program; }
+
+  int AddBuffer(std::string name, TensorType type, Placement placement) {
+    program().buffers.push_back({.name = std::move(name),
+                                 .type = std::move(type),
+                                 .placement = std::move(placement)});
+    readable_.push_back(0);
+    return static_cast<int>(program().buffers.size()) - 1;
+  }
+
+  Superstep& At(int superstep) {
+    if (static_cast<int>(program().supersteps.size()) <= superstep) {
+      program().supersteps.resize(superstep + 1);
+    }
+    return program().supersteps[superstep];
+  }
+
+  // A state lies where its next value is made, so that the update is local; a state
+  // without update lies where it is first read, if that is a partition.
+  void PlaceStates() {
+    for (size_t v = 0; v < graph_.values.size(); ++v) {
+      const GraphValue& value = graph_.values[v];
+      if (value.kind != ValueKind::kState) continue;
+      Placement placement = ReplicatedPlacement(value.type.dims);
+      const auto update =
+          std::find_if(graph_.updates.begin(), graph_.updates.end(),
+                       [&](const auto& u) { return u.first == static_cast<int>(v); });
+      if (update != graph_.updates.end()) {
+        const int producer = graph_.values[update->second].producer;
+        if (producer >= 0 && placements_[producer].made.partial.empty()) {
+          placement = placements_[producer].made;
+        }
+      } else if (first_need_[v] && first_need_[v]->IsPartition()) {
+        placement = *first_need_[v];
+      }
+      held_[v] = AddBuffer(value.name, value.type, std::move(placement));
+      program().buffers[held_[v]].persistent = true;
+      program().states.push_back({.name = value.name,
+                                  .buffer = held_[v],
+                                  .init = value.init,
+                                  .trainable = value.trainable});
+      state_of_value_.emplace_back(static_cast<int>(v), held_[v]);
+    }
+  }
+
+  void AddCall(int index) {
+    const GraphCall& call = graph_.calls[index];
+    const CallPlacement& placement = placements_[index];
+    const IndexRule& rule = rules_[index];
+    ComputeOp compute{.call = index};
+    program().calls.push_back(
+        {.name = call.name, .call = std::make_shared<OpCall>(graph_.CallOf(index))});
+    for (size_t i = 0; i < call.in.size(); ++i) {
+      compute.in.push_back(BufferFor(call.in[i], placement.needs[i]));
+    }
+    for (size_t f = 0; f < rule.factors.size(); ++f) {
+      const int64_t size = rule.factors[f].size;
+      compute.factors.push_back(
+          {.dim_size = size, .factor_size = size, .axes = placement.factor_axes[f]});
+    }
+    compute.out = AddBuffer(call.name, graph_.values[call.out].type, placement.made);
+    At(current_).computes.push_back(compute);
+    readable_[compute.out] = current_ + 1;
+    held_[call.out] = Resolve(call.out, compute.out, rule.combine);
+  }
+
+  // Adds the exchange that fills `to` from `from` at the earliest superstep from
+  // `earliest` on.
+  int AddExchange(int from, int to, int earliest, AxisList resolve, Combine combine) {
+    const int superstep = std::max(earliest, readable_[from]);
+    At(superstep).exchanges.push_back(
+        {.from = from, .to = to, .resolve = std::move(resolve), .combine = combine});
+    readable_[to] = superstep + 1;
+    return superstep;
+  }
+
+  // Adds the exchanges that combine partial terms; returns the buffer that others read.
+  int Resolve(int value, int made, Combine combine) {
+    const Placement from = program().buffers[made].placement;
+    int buffer = made;
+    for (ResolvePhase& phase :
+         ResolvePhases(from, HeldPlacement(from, first_need_[value]))) {
+      const bool last = phase.to.partial.empty();
+      const int target =
+          AddBuffer(absl::StrCat(graph_.values[value].name, last ? ".sum" : ".row_sum"),
+                    graph_.values[value].type, std::move(phase.to));
+      AddExchange(buffer, target, 0, std::move(phase.resolve), combine);
+      buffer = target;
+    }
+    return buffer;
+  }
+
+  // The buffer that holds `value` as `need`, made by an exchange when there is none.
+  int BufferFor(int value, const Placement& need) {
+    if (graph_.values[value].kind == ValueKind::kInput) return FeedFor(value, need);
+    const int held = held_[value];
+    if (program().buffers[held].placement == need) {
+      current_ = std::max(current_, WrittenAt(held));
+      return held;
+    }
+    for (const int staged : staged_[value]) {
+      // Gathered again rather than kept when its last use is some supersteps back.
+      if (program().buffers[staged].placement == need &&
+          readable_[staged] + kKeepStaged > current_) {
+        current_ = std::max(current_, WrittenAt(staged));
+        return staged;
+      }
+    }
+    const int staged = AddBuffer(absl::StrCat(graph_.values[value].name, ".in"),
+                                 graph_.values[value].type, need);
+    current_ =
+        std::max(current_, AddExchange(held, staged, current_, {}, Combine::kSum));
+    staged_[value].push_back(staged);
+    return staged;
+  }
+
+  // The first superstep whose compute may read the buffer: the one whose exchange or
+  // compute wrote it.
+  int WrittenAt(int buffer) const { return std::max(0, readable_[buffer] - 1); }
+
+  int FeedFor(int value, const Placement& need) {
+    for (const ProgramFeed& feed : program().feeds) {
+      if (feed.input == graph_.values[value].name &&
+          program().buffers[feed.buffer].placement == need) {
+        return feed.buffer;
+      }
+    }
+    const int buffer = AddBuffer(absl::StrCat(graph_.values[value].name, ".feed"),
+                                 graph_.values[value].type, need);
+    program().feeds.push_back({.input = graph_.values[value].name, .buffer = buffer});
+    return buffer;
+  }
+
+  // States whose next value lies elsewhere are copied at the end of the step.
+  void AddUpdates() {
+    out_.next_of_state.assign(program().states.size(), -1);
+    for (const auto& [state, next] : graph_.updates) {
+      for (size_t s = 0; s < state_of_value_.size(); ++s) {
+        if (state_of_value_[s].first != state) continue;
+        const int buffer = held_[next];
+        const bool local = program().buffers[buffer].placement ==
+                               program().buffers[state_of_value_[s].second].placement &&
+                           graph_.values[next].kind == ValueKind::kComputed;
+        if (local) out_.next_of_state[s] = buffer;
+        if (!local) pending_copies_.emplace_back(buffer, state_of_value_[s].second);
+      }
+    }
+    const int last = static_cast<int>(program().supersteps.size());
+    for (const auto& [from, to] : pending_copies_) {
+      AddExchange(from, to, last, {}, Combine::kSum);
+    }
+  }
+
+  void AddFetches() {
+    for (const auto& [name, value] : graph_.outputs) {
+      program().fetches.push_back({.output = name, .buffer = held_[value]});
+    }
+  }
+
+  static constexpr int kKeepStaged = 3;
+
+  const Graph& graph_;
+  const Plan& plan_;
+  ScheduledProgram out_;
+  std::vector<IndexRule> rules_;           // by call
+  std::vector<CallPlacement> placements_;  // by call
+  int current_ = 0;                        // the superstep that calls are added to
+  std::vector<int> held_;                  // value -> buffer
+  std::vector<int> readable_;  // buffer -> first superstep whose exchange may read it
+  std::vector<std::optional<Placement>> first_need_;  // value -> first consumer's need
+  std::vector<std::vector<int>> staged_;              // value -> staging buffers
+  std::vector<std::pair<int, int>>
+      state_of_value_;  // value, buffer; as Program::states
+  std::vector<std::pair<int, int>> pending_copies_;
+};
+
+}  // namespace
+
+absl::StatusOr<ScheduledProgram> ScheduleSupersteps(const Graph& graph,
+                                                    const Plan& plan) {
+  return Scheduler(graph, plan).Run();
+}
+
+}  // namespace tatami

@@ -1,0 +1,25 @@
+// Transfers and supersteps: the first half of lowering.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "core/graph.h"
+#include "core/plan.h"
+#include "core/program.h"
+
+namespace tatami {
+
+// A Program without storages and addresses: buffers, calls, supersteps, feeds, states,
+// fetches. A state's buffer is named in `states`; its next value, in `next_of_state`.
+struct ScheduledProgram {
+  Program program;
+  std::vector<int> next_of_state;  // buffer of the state's next value, or -1
+};
+
+// Every input of a call gets a buffer placed exactly as the call's rule needs: the
+// producer's own where it already lies so, else a staging buffer filled by an exchange.
+// Partial sums are resolved once, as soon as they are made, along x first and then
+// along y, into the placement that the first consumer reads. Errors: E0106.
+absl::StatusOr<ScheduledProgram> ScheduleSupersteps(const Graph& graph,
+                                                    const Plan& plan);
+
+}  // namespace tatami

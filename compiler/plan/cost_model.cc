@@ -1,0 +1,98 @@
+#include "compiler/plan/cost_model.h"
+
+#include <algorithm>
+
+namespace tatami {
+namespace {
+
+// The largest part of a floor split.
+int64_t LargestPart(int64_t size, int64_t parts) { return (size + parts - 1) / parts; }
+
+int64_t LargestInterval(const DimPlacement& dim) {
+  if (dim.axes.empty() && dim.map.IsIdentity()) return dim.factor_size;
+  const int64_t n = LargestPart(dim.factor_size, Parts(dim.axes));
+  const int64_t begin =
+      (dim.factor_size - n) / 2;  // an inner part: not clipped at an edge
+  return dim.map.Apply({begin, begin + n}, dim.dim_size).size();
+}
+
+}  // namespace
+
+CostModel::CostModel(const MachineSpec& machine, const Mesh& mesh)
+    : mesh_(mesh),
+      matrix_flops_per_ns_(machine.matrix_flops_per_s * 1e-9),
+      vector_flops_per_ns_(machine.vector_flops_per_s * 1e-9),
+      sram_bytes_per_ns_(SramLoadBytesPerS(machine) * 1e-9),
+      link_bytes_per_ns_(machine.link_bytes_per_s * 1e-9),
+      // Half the mesh's hops on average, and the same again for the barrier.
+      alpha_ns_(machine.hop_ns * static_cast<double>(mesh.rows + mesh.cols)) {
+  const int64_t rows[] = {0, mesh.rows / 2, mesh.rows - 1};
+  const int64_t cols[] = {0, mesh.cols / 2, mesh.cols - 1};
+  for (int i = 0; i < 3; ++i) {
+    const NodeCoord node{rows[i], cols[i]};
+    if (std::find(samples_.begin(), samples_.end(), node) == samples_.end()) {
+      samples_.push_back(node);
+    }
+  }
+}
+
+double CostModel::ComputeNs(const OpCall& call, const IndexRule& rule,
+                            const CallPlacement& placement) const {
+  Box factors;
+  for (size_t f = 0; f < rule.factors.size(); ++f) {
+    const int64_t size = rule.factors[f].size;
+    const int64_t part = LargestPart(size, Parts(placement.factor_axes[f]));
+    factors.push_back({(size - part) / 2, (size - part) / 2 + part});
+  }
+  const OpCost cost = (*call.op->cost)(call, factors);
+  double bytes = static_cast<double>(BytesOf(placement.made, call.out.dtype));
+  for (size_t i = 0; i < call.in.size(); ++i) {
+    bytes += static_cast<double>(BytesOf(placement.needs[i], call.in[i].dtype));
+  }
+  // f32 runs on the vector unit; the matrix unit takes narrower operands.
+  const bool wide = call.out.dtype == DType::kF32;
+  const double matrix_rate = wide ? vector_flops_per_ns_ : matrix_flops_per_ns_;
+  const double flops_ns = static_cast<double>(cost.matrix_flops) / matrix_rate +
+                          static_cast<double>(cost.vector_flops) / vector_flops_per_ns_;
+  return std::max(flops_ns, bytes / sram_bytes_per_ns_);
+}
+
+double CostModel::LinkNs(double bytes) const {
+  return bytes <= 0 ? 0 : alpha_ns_ + bytes / link_bytes_per_ns_;
+}
+
+double CostModel::TransferNs(const Placement& held, const Placement& need,
+                             DType dtype) const {
+  if (held == need) return 0;
+  int64_t worst = 0;
+  for (const NodeCoord node : samples_) {
+    int64_t wanted = 1, own = 1;
+    for (size_t d = 0; d < need.dims.size(); ++d) {
+      const Interval want = need.dims[d].At(node, mesh_);
+      wanted *= want.size();
+      own *= Intersect(want, held.dims[d].At(node, mesh_)).size();
+    }
+    worst = std::max(worst, wanted - own);
+  }
+  // A copy within the node still crosses its SRAM port once.
+  return LinkNs(static_cast<double>(worst * ByteSize(dtype))) +
+         static_cast<double>(BytesOf(need, dtype)) / sram_bytes_per_ns_;
+}
+
+double CostModel::ResolveNs(const Placement& made, const Placement& held,
+                            DType dtype) const {
+  double ns = 0;
+  for (const ResolvePhase& phase : ResolvePhases(made, held)) {
+    const double bytes = static_cast<double>(BytesOf(phase.to, dtype));
+    ns += LinkNs(bytes * static_cast<double>(Parts(phase.resolve) - 1));
+  }
+  return ns;
+}
+
+int64_t CostModel::BytesOf(const Placement& placement, DType dtype) const {
+  int64_t n = 1;
+  for (const DimPlacement& d : placement.dims) n *= LargestInterval(d);
+  return n * ByteSize(dtype);
+}
+
+}  // namespace tatami

@@ -1,0 +1,34 @@
+// What a choice costs on a machine, in nanoseconds and bytes of one node. Analytic:
+// times are modelled, not measured.
+#pragma once
+
+#include "compiler/lower/placement.h"
+#include "core/machine.h"
+
+namespace tatami {
+
+class CostModel {
+ public:
+  CostModel(const MachineSpec& machine, const Mesh& mesh);
+
+  // Time of one node with the largest part: the slower of arithmetic and SRAM traffic.
+  double ComputeNs(const OpCall& call, const IndexRule& rule,
+                   const CallPlacement& placement) const;
+  // Time to bring every node what it needs; 0 when each node has it already.
+  double TransferNs(const Placement& held, const Placement& need, DType dtype) const;
+  // Time to combine partial terms.
+  double ResolveNs(const Placement& made, const Placement& held, DType dtype) const;
+  // SRAM of the node with the largest part.
+  int64_t BytesOf(const Placement& placement, DType dtype) const;
+
+ private:
+  double LinkNs(double bytes) const;
+
+  Mesh mesh_;
+  double matrix_flops_per_ns_, vector_flops_per_ns_, sram_bytes_per_ns_,
+      link_bytes_per_ns_;
+  double alpha_ns_;                 // start of an exchange: hops, barrier
+  std::vector<NodeCoord> samples_;  // nodes whose transfers stand for all
+};
+
+}  // namespace tatami

@@ -1,0 +1,24 @@
+// Makes a training step out of a forward graph: backward, clipping and optimizer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+
+namespace tatami {
+
+struct OptimizerOptions {
+  std::string name = "adamw";  // "adamw" or "sgd"
+  double weight_decay = 0.01;
+  double momentum = 0.9;       // sgd
+  double clip_norm = 0;        // 0: gradients are not clipped
+};
+
+// Appends the gradients of `loss` and one update of every parameter. Makes the inputs
+// learning_rate f32 [] and step f32 [] (1 at the first step) and, when clipping, the output
+// grad_norm f32 []. Errors stick in g; E0101 for an unknown optimizer.
+void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& parameters,
+                     const OptimizerOptions& options);
+
+}  // namespace tatami
