@@ -1,0 +1,343 @@
+#include "runtime/emulator/emulator.h"
+
+#include <cstring>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "core/status_macros.h"
+#include "runtime/emulator/sram_arena.h"
+#include "runtime/emulator/thread_pool.h"
+#include "runtime/emulator/transfer_lists.h"
+
+namespace tatami {
+namespace {
+
+// One call of one hosted node, ready to run.
+struct NodeCompute {
+  LocalCall local;
+  std::shared_ptr<PreparedKernel> kernel;
+  std::vector<const std::byte*> in;
+  std::byte* out = nullptr;
+};
+
+double SecondsSince(int64_t& mark_ns) {
+  const int64_t now = absl::GetCurrentTimeNanos();
+  const double s = (now - mark_ns) * 1e-9;
+  mark_ns = now;
+  return s;
+}
+
+class EmulatorImpl : public Emulator {
+ public:
+  EmulatorImpl(std::shared_ptr<const Program> program, Transport& transport,
+               EmulatorOptions options)
+      : program_(std::move(program)),
+        transport_(transport),
+        options_(options),
+        hosted_(HostedNodes::Of(transport.rank(), transport.size(),
+                                program_->mesh.nodes())),
+        pool_(options.threads),
+        links_(program_->mesh) {}
+
+  absl::Status Prepare() {
+    const Program& p = *program_;
+    for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
+      TATAMI_ASSIGN_OR_RETURN(SramArena arena, SramArena::Create(p.sram_bytes));
+      arenas_.push_back(std::move(arena));
+      sram_.push_back(arenas_.back().at(0));
+    }
+    TATAMI_RETURN_IF_ERROR(CheckAddresses());
+    TATAMI_ASSIGN_OR_RETURN(transfers_, BuildTransfers(p, transport_, sram_));
+    return PrepareKernels();
+  }
+
+  absl::Status WriteState(absl::string_view name,
+                          absl::Span<const std::byte> bytes) override {
+    for (const ProgramState& state : program_->states) {
+      if (state.name == name) return Write(state.buffer, name, bytes);
+    }
+    return absl::NotFoundError(absl::StrCat("the program has no state '", name, "'"));
+  }
+
+  absl::Status Feed(absl::string_view input,
+                    absl::Span<const std::byte> bytes) override {
+    for (const ProgramFeed& feed : program_->feeds) {
+      if (feed.input != input) continue;
+      TATAMI_RETURN_IF_ERROR(Write(feed.buffer, input, bytes));
+    }
+    return absl::OkStatus();  // an input that no call reads is not an error
+  }
+
+  absl::Status Step() override {
+    for (size_t s = 0; s < transfers_.size(); ++s) {
+      TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
+      int64_t mark = absl::GetCurrentTimeNanos();
+      pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
+        for (const NodeCompute& c : computes_[s][n])
+          c.kernel->Run(c.local, c.in, c.out);
+      });
+      times_.compute_s += SecondsSince(mark);
+    }
+    links_counted_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::byte>> ReadState(absl::string_view name) override {
+    for (const ProgramState& state : program_->states) {
+      if (state.name == name) return Read(state.buffer);
+    }
+    return absl::NotFoundError(absl::StrCat("the program has no state '", name, "'"));
+  }
+
+  absl::StatusOr<std::vector<std::byte>> Fetch(absl::string_view output) override {
+    for (const ProgramFetch& fetch : program_->fetches) {
+      if (fetch.output == output) return Read(fetch.buffer);
+    }
+    return absl::NotFoundError(
+        absl::StrCat("the program has no output '", output, "'"));
+  }
+
+  const LinkBytes& link_bytes() const override { return links_; }
+  const StepTimes& times() const override { return times_; }
+  const Program& program() const override { return *program_; }
+
+ private:
+  NodeCoord Coord(int64_t hosted) const {
+    return NodeAt(hosted_.begin + hosted, program_->mesh);
+  }
+  std::byte* Data(int buffer, int64_t hosted) const {
+    return sram_[hosted] + program_->Address(buffer, Coord(hosted));
+  }
+
+  absl::Status CheckAddresses() const {
+    for (size_t b = 0; b < program_->buffers.size(); ++b) {
+      const ProgramBuffer& buffer = program_->buffers[b];
+      if (buffer.storage < 0) continue;
+      for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
+        const int64_t size =
+            NumElements(buffer.placement.BoxAt(Coord(n), program_->mesh)) *
+            ByteSize(buffer.type.dtype);
+        if (size == 0) continue;
+        if (size == 0) continue;
+        const int64_t address = program_->Address(static_cast<int>(b), Coord(n));
+        if (address < program_->code_bytes || address + size > program_->sram_bytes) {
+          return absl::InternalError(absl::StrCat(buffer.name, " at ", address, " + ",
+                                                  size, " is outside the node's SRAM"));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PrepareKernels() {
+    std::map<std::string, std::shared_ptr<PreparedKernel>> cache;
+    computes_.resize(program_->supersteps.size());
+    for (size_t s = 0; s < program_->supersteps.size(); ++s) {
+      computes_[s].resize(hosted_.end - hosted_.begin);
+      for (const ComputeOp& c : program_->supersteps[s].computes) {
+        const ProgramCall& call = program_->calls[c.call];
+        const IndexRule rule = (*call.call->op->rule)(*call.call);
+        for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
+          TATAMI_RETURN_IF_ERROR(
+              PrepareCompute(c, call, rule, n, cache, computes_[s][n]),
+              absl::StrCat("call ", call.name));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PrepareCompute(
+      const ComputeOp& c, const ProgramCall& call, const IndexRule& rule, int64_t n,
+      std::map<std::string, std::shared_ptr<PreparedKernel>>& cache,
+      std::vector<NodeCompute>& out) const {
+    Box factors;
+    for (const DimPlacement& f : c.factors) {
+      factors.push_back(f.FactorAt(Coord(n), program_->mesh));
+    }
+    NodeCompute compute{.local = MakeLocalCall(call.call, rule, factors)};
+    if (IsEmpty(compute.local.out)) return absl::OkStatus();
+    for (const Kernel& kernel : *call.call->op->kernels) {
+      if (!kernel.supports(compute.local).ok()) continue;
+      if (kernel.key != nullptr) {
+        auto& shared = cache[absl::StrCat(kernel.name, "|", kernel.key(compute.local))];
+        if (shared == nullptr) {
+          TATAMI_ASSIGN_OR_RETURN(shared, kernel.prepare(compute.local));
+        }
+        compute.kernel = shared;
+      } else {
+        TATAMI_ASSIGN_OR_RETURN(compute.kernel, kernel.prepare(compute.local));
+      }
+      break;
+    }
+    if (compute.kernel == nullptr) compute.kernel = ReferenceKernel();
+    for (int in : c.in) compute.in.push_back(Data(in, n));
+    compute.out = Data(c.out, n);
+    out.push_back(std::move(compute));
+    return absl::OkStatus();
+  }
+
+  absl::Status Exchange(int s) {
+    SuperstepTransfers& t = transfers_[s];
+    int64_t mark = absl::GetCurrentTimeNanos();
+    if (t.pattern >= 0) {
+      pool_.Run(static_cast<int64_t>(t.packs.size()), [&](int64_t i) {
+        const Pack& p = t.packs[i];
+        CopyBox(p.part, p.from_box, p.from, p.part, p.to, ByteSize(p.dtype));
+      });
+      TATAMI_RETURN_IF_ERROR(transport_.Start(t.pattern));
+      times_.exchange_s += SecondsSince(mark);
+      TATAMI_RETURN_IF_ERROR(transport_.Wait(t.pattern, options_.deadline), Blame(s));
+      times_.wait_s += SecondsSince(mark);
+    }
+    pool_.Run(static_cast<int64_t>(t.copies.size()), [&](int64_t n) {
+      for (const Copy& c : t.copies[n]) {
+        if (c.combines) {
+          CombineBox(c.combine, c.dtype, c.part, c.from_box, c.from, c.to_box, c.to);
+        } else {
+          CopyBox(c.part, c.from_box, c.from, c.to_box, c.to, ByteSize(c.dtype));
+        }
+      }
+    });
+    if (!links_counted_) {
+      for (const auto& node : t.copies) {
+        for (const Copy& c : node) links_.AddRoute(c.source, c.target, c.bytes());
+      }
+    }
+    times_.exchange_s += SecondsSince(mark);
+    return absl::OkStatus();
+  }
+
+  // "superstep 12: trunk.conv.in, head.sum", for a message about silence.
+  std::string Blame(int s) const {
+    std::vector<std::string> names;
+    for (const ExchangeOp& e : program_->supersteps[s].exchanges) {
+      names.push_back(program_->buffers[e.to].name);
+    }
+    if (names.size() > 4) names.resize(4);
+    const NodeCoord first = NodeAt(hosted_.begin, program_->mesh);
+    return absl::StrCat("superstep ", s, ", tensors ", absl::StrJoin(names, ", "),
+                        ", nodes from (", first.row, ",", first.col, ") on");
+  }
+
+  absl::Status Write(int buffer, absl::string_view name,
+                     absl::Span<const std::byte> bytes) {
+    const ProgramBuffer& b = program_->buffers[buffer];
+    if (static_cast<int64_t>(bytes.size()) != b.type.bytes()) {
+      return absl::InvalidArgumentError(absl::StrCat(name, " is ", b.type.ToString(),
+                                                     ", ", b.type.bytes(),
+                                                     " bytes; got ", bytes.size()));
+    }
+    const Box whole = WholeBox(b.type.dims);
+    for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
+      const Box box = b.placement.BoxAt(Coord(n), program_->mesh);
+      CopyBox(box, whole, bytes.data(), box, Data(buffer, n), ByteSize(b.type.dtype));
+    }
+    return absl::OkStatus();
+  }
+
+  // True for the one node that speaks for its box: its digits on unused axes are zero.
+  bool SpeaksForBox(const Placement& placement, NodeCoord node) const {
+    NodeCoord speaker{0, 0};
+    for (const DimPlacement& d : placement.dims) {
+      speaker = WithPart(d.axes, PartOf(d.axes, node, program_->mesh), speaker,
+                         program_->mesh);
+    }
+    return speaker == node;
+  }
+
+  absl::StatusOr<std::vector<std::byte>> Read(int buffer) {
+    const ProgramBuffer& b = program_->buffers[buffer];
+    std::vector<std::byte> mine;
+    const int64_t element = ByteSize(b.type.dtype);
+    for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
+      if (!SpeaksForBox(b.placement, Coord(n))) continue;
+      const int64_t size =
+          NumElements(b.placement.BoxAt(Coord(n), program_->mesh)) * element;
+      const std::byte* data = Data(buffer, n);
+      mine.insert(mine.end(), data, data + size);
+    }
+    TATAMI_ASSIGN_OR_RETURN(const auto all, transport_.GatherToRoot(mine));
+    std::vector<std::byte> out;
+    if (transport_.rank() != 0) return out;
+    out.resize(b.type.bytes());
+    const Box whole = WholeBox(b.type.dims);
+    for (int r = 0; r < transport_.size(); ++r) {
+      const HostedNodes hosted =
+          HostedNodes::Of(r, transport_.size(), program_->mesh.nodes());
+      const std::byte* from = all[r].data();
+      for (int64_t n = hosted.begin; n < hosted.end; ++n) {
+        const NodeCoord node = NodeAt(n, program_->mesh);
+        if (!SpeaksForBox(b.placement, node)) continue;
+        const Box box = b.placement.BoxAt(node, program_->mesh);
+        CopyBox(box, box, from, whole, out.data(), element);
+        from += NumElements(box) * element;
+      }
+    }
+    return out;
+  }
+
+  std::shared_ptr<const Program> program_;
+  Transport& transport_;
+  const EmulatorOptions options_;
+  const HostedNodes hosted_;
+  ThreadPool pool_;
+  std::vector<SramArena> arenas_;  // by hosted node
+  std::vector<std::byte*> sram_;   // by hosted node
+  std::vector<SuperstepTransfers> transfers_;
+  std::vector<std::vector<std::vector<NodeCompute>>> computes_;  // superstep, node
+  LinkBytes links_;
+  bool links_counted_ = false;
+  StepTimes times_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Create(
+    std::shared_ptr<const Program> program, Transport& transport,
+    EmulatorOptions options) {
+  if (transport.size() > program->mesh.nodes()) {
+    return MakeError(
+        ErrorCode::kLaunch,
+        absl::StrCat(transport.size(), " ranks cannot host ", program->mesh.nodes(),
+                     " nodes; use --np ", program->mesh.nodes(), " or fewer"));
+  }
+  auto emulator =
+      std::make_unique<EmulatorImpl>(std::move(program), transport, options);
+  TATAMI_RETURN_IF_ERROR(emulator->Prepare());
+  return emulator;
+}
+
+std::vector<std::byte> InitialState(const ProgramState& state, const TensorType& type,
+                                    uint64_t seed) {
+  const int64_t n = type.num_elements();
+  std::vector<float> values(n, 0.0f);
+  const uint64_t stream = StreamOf(state.name);
+  for (int64_t i = 0; i < n; ++i) {
+    switch (state.init.kind) {
+      case Init::kZero:
+        break;
+      case Init::kConstant:
+        values[i] = static_cast<float>(state.init.scale);
+        break;
+      case Init::kNormal:
+        values[i] =
+            static_cast<float>(state.init.scale * RandomNormal(seed, stream, i));
+        break;
+      case Init::kUniform:
+        values[i] = static_cast<float>(state.init.scale *
+                                       (2 * RandomUniform(seed, stream, i) - 1));
+        break;
+    }
+  }
+  std::vector<std::byte> bytes(type.bytes());
+  StoreFromFloat(type.dtype, values.data(), n, bytes.data());
+  return bytes;
+}
+
+}  // namespace tatami

@@ -1,0 +1,57 @@
+// The copies of one rank, derived from a Program's exchanges before the first step.
+#pragma once
+
+#include <vector>
+
+#include "core/program.h"
+#include "runtime/transport.h"
+
+namespace tatami {
+
+// One box copy into a hosted node, from a hosted node or from a message.
+struct Copy {
+  const std::byte* from = nullptr;
+  std::byte* to = nullptr;
+  Box part, from_box, to_box;
+  DType dtype = DType::kF32;
+  bool combines = false;  // a later term of a sum or maximum
+  Combine combine = Combine::kSum;
+  NodeCoord source, target;
+
+  int64_t bytes() const { return NumElements(part) * ByteSize(dtype); }
+};
+
+// One box copied from a hosted node into a message.
+struct Pack {
+  const std::byte* from = nullptr;
+  std::byte* to = nullptr;
+  Box part, from_box;
+  DType dtype = DType::kF32;
+};
+
+struct SuperstepTransfers {
+  std::vector<std::vector<Copy>>
+      copies;  // by hosted node, in the order they must combine
+  std::vector<Pack> packs;
+  int pattern = -1;  // of the transport; -1 when nothing crosses ranks
+  // Message memory, one block per peer.
+  std::vector<std::vector<std::byte>> send,
+      receive;  // by rank; empty where nothing goes
+};
+
+// Which nodes a rank hosts: a contiguous block of NodeIndex.
+struct HostedNodes {
+  int64_t begin = 0, end = 0;
+  static HostedNodes Of(int rank, int ranks, int64_t nodes) {
+    return {nodes * rank / ranks, nodes * (rank + 1) / ranks};
+  }
+  bool Has(int64_t node) const { return begin <= node && node < end; }
+};
+
+// `base(node)` is the address of a hosted node's SRAM in this process. Registers one
+// pattern with the transport for every superstep that crosses ranks.
+absl::StatusOr<std::vector<SuperstepTransfers>> BuildTransfers(
+    const Program& program, Transport& transport,
+    const std::vector<std::byte*>& sram_of_hosted);
+
+}  // namespace tatami
