@@ -1,0 +1,76 @@
+#include "tools/tatami/model_flags.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+
+namespace tatami {
+
+void AddModelFlags(CLI::App& command, ModelFlags& flags) {
+  command.add_option("--model", flags.model, "name of a model, see `tatami models`")
+      ->capture_default_str();
+  command.add_option("--machine", flags.machine,
+                     "name of a machine or a .textproto file, see `tatami machines`");
+  command.add_option("--mesh", flags.mesh, "rows x columns of nodes, as 8x8");
+  command.add_option("--batch", flags.batch, "samples in one step");
+  command.add_option("--plan", flags.plan_file,
+                     "file that pins cuts of calls; the search fills in the rest");
+}
+
+absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
+  ModelChoice choice;
+  TATAMI_ASSIGN_OR_RETURN(choice.preset, FindModel(flags.model));
+  TATAMI_ASSIGN_OR_RETURN(
+      choice.machine,
+      LoadMachine(flags.machine.empty() ? choice.preset.machine : flags.machine));
+  std::string mesh = flags.mesh;
+  if (mesh.empty() &&
+      (flags.machine.empty() || flags.machine == choice.preset.machine)) {
+    mesh = choice.preset.mesh;
+  }
+  if (!mesh.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(mesh));
+  } else {
+    const Grid grid = MaxMesh(choice.machine);
+    choice.mesh = {grid.rows, grid.cols};
+  }
+  TATAMI_RETURN_IF_ERROR(CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols));
+  choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
+  if (choice.batch < 1) {
+    return MakeError(ErrorCode::kBadFlag,
+                     absl::StrCat("--batch must be at least 1; got ", flags.batch));
+  }
+  if (!flags.plan_file.empty()) {
+    std::ifstream file(flags.plan_file);
+    if (!file) {
+      return MakeError(ErrorCode::kDataMissing,
+                       absl::StrCat("cannot read the plan file ", flags.plan_file));
+    }
+    std::stringstream text;
+    text << file.rdbuf();
+    choice.pinned_plan = text.str();
+  }
+  return choice;
+}
+
+absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
+                                         const OptimizerOptions& optimizer) {
+  GraphBuilder g(choice.preset.name);
+  const BuiltModel model = BuildModel(g, choice.preset, choice.batch, Mode::kTrain);
+  AddTrainingStep(g, model.loss, model.parameters, optimizer);
+  TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
+  return Compile(std::move(graph), choice.machine,
+                 {.mesh = choice.mesh, .pinned_plan = choice.pinned_plan});
+}
+
+absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {
+  GraphBuilder g(choice.preset.name);
+  BuildModel(g, choice.preset, choice.batch, Mode::kEvaluate);
+  TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
+  return Compile(std::move(graph), choice.machine, {.mesh = choice.mesh});
+}
+
+}  // namespace tatami

@@ -1,0 +1,40 @@
+// The flags that every command that takes a model has, and what they mean.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "compiler/compile.h"
+#include "compiler/training_step.h"
+#include "core/machine.h"
+#include "models/model.h"
+
+namespace tatami {
+
+// As given; empty or 0 means the preset's.
+struct ModelFlags {
+  std::string model = "drivenet-small";
+  std::string machine, mesh, plan_file;
+  int64_t batch = 0;
+};
+void AddModelFlags(CLI::App& command, ModelFlags& flags);
+
+// The flags with the preset's values filled in.
+struct ModelChoice {
+  ModelPreset preset;
+  MachineSpec machine;
+  Mesh mesh;
+  int64_t batch = 1;
+  std::string pinned_plan;  // text
+};
+// Errors: E0101, E0102, E0103, E0105, E0401 for a plan file that is not there.
+absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags);
+
+// Builds and compiles the training step, or the evaluation, of the choice.
+absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
+                                         const OptimizerOptions& optimizer);
+absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice);
+
+}  // namespace tatami

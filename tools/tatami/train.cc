@@ -1,0 +1,188 @@
+// tatami train
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+#include "runtime/ingest/clip_dataset.h"
+#include "runtime/trainer/trainer.h"
+#include "runtime/transport_mpi.h"
+#include "tools/tatami/commands.h"
+#include "tools/tatami/launch.h"
+#include "tools/tatami/model_flags.h"
+
+namespace tatami {
+namespace {
+
+struct TrainFlags {
+  ModelFlags model;
+  std::string data, out = "runs/latest", held_out, schedule = "one_cycle";
+  std::string optimizer = "adamw";
+  int np = 1, threads = 1;
+  int64_t steps = 0, checkpoint_every = 100, evaluate_every = 0;
+  uint64_t seed = 1;
+  double learning_rate = 0, weight_decay = -1, clip_norm = 0;
+  bool resume = false, json = false;
+};
+
+// Steering data is small: its clips are mirrored, with the angle's sign turned.
+ClipDatasetOptions DatasetOptions(const ModelPreset& preset, const TrainFlags& flags,
+                                  HeldOut held_out) {
+  ClipDatasetOptions options;
+  options.size = {static_cast<int>(preset.height), static_cast<int>(preset.width)};
+  options.clip.frames = preset.frames;
+  options.held_out = std::move(held_out);
+  options.seed = flags.seed;
+  if (preset.task == "steering") options.clip.held_out_stride = 1;
+  return options;
+}
+
+absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
+                                                  const TrainFlags& flags) {
+  TrainerOptions options{.model = choice.preset.name,
+                         .run_dir = flags.out,
+                         .steps = flags.steps > 0 ? flags.steps : choice.preset.steps,
+                         .batch = choice.batch,
+                         .seed = flags.seed,
+                         .checkpoint_every = flags.checkpoint_every,
+                         .evaluate_every = flags.evaluate_every,
+                         .resume = flags.resume,
+                         .emulator = {.threads = flags.threads}};
+  TATAMI_ASSIGN_OR_RETURN(options.schedule.kind, ParseScheduleKind(flags.schedule));
+  options.schedule.base_rate =
+      flags.learning_rate > 0 ? flags.learning_rate : choice.preset.learning_rate;
+  options.schedule.total_steps = options.steps;
+  TATAMI_RETURN_IF_ERROR(CheckSchedule(options.schedule));
+  return options;
+}
+
+void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
+  if (flags.json) {
+    const nlohmann::json object = {{"steps", summary.steps},
+                                   {"loss", summary.loss},
+                                   {"metrics", summary.metrics},
+                                   {"baselines", summary.baselines},
+                                   {"weights_hash", summary.weights_hash},
+                                   {"samples_per_s", summary.samples_per_s},
+                                   {"data_wait_share", summary.data_wait_share},
+                                   {"exchange_s", summary.times.exchange_s},
+                                   {"wait_s", summary.times.wait_s},
+                                   {"compute_s", summary.times.compute_s}};
+    std::cout << object.dump() << std::endl;
+    return;
+  }
+  std::cout << "trained " << summary.steps << " steps, loss " << summary.loss << ", "
+            << summary.samples_per_s << " samples/s, waited "
+            << 100 * summary.data_wait_share << " % for data\n";
+  for (const auto& [name, value] : summary.metrics) {
+    std::cout << "held out " << name << " " << value << ", baseline "
+              << summary.baselines.at(name) << "\n";
+  }
+  std::cout << "weights " << summary.weights_hash << "\n"
+            << "checkpoints, metrics and pictures are in " << flags.out << std::endl;
+}
+
+absl::Status RunTrain(const TrainFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  if (choice.preset.task == "classification") {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("'", choice.preset.name,
+                     "' needs images with class labels, "
+                     "which no --data folder gives; train a drivenet, or see "
+                     "`tatami bench` for this model"));
+  }
+  if (flags.np < 1 || flags.np > choice.mesh.nodes()) {
+    return MakeError(ErrorCode::kBadFlag,
+                     absl::StrCat("--np must be 1 to ", choice.mesh.nodes(),
+                                  ", the nodes of the mesh; got ", flags.np));
+  }
+  TATAMI_ASSIGN_OR_RETURN(const TrainerOptions options,
+                          MakeTrainerOptions(choice, flags));
+  TATAMI_ASSIGN_OR_RETURN(HeldOut held_out, ParseHeldOut(flags.held_out));
+  if (flags.np > 1 && !LaunchedByMpi()) return ExecUnderMpirun(flags.np, flags.threads);
+
+  std::unique_ptr<Transport> transport = MakeSingleTransport();
+  if (LaunchedByMpi()) {
+    TATAMI_ASSIGN_OR_RETURN(transport, MakeMpiTransport());
+  }
+  const bool root = transport->rank() == 0;
+  TATAMI_ASSIGN_OR_RETURN(
+      const ClipDataset data,
+      ClipDataset::Load(flags.data,
+                        DatasetOptions(choice.preset, flags, std::move(held_out))));
+  const OptimizerOptions optimizer{.name = flags.optimizer,
+                                   .weight_decay = flags.weight_decay >= 0
+                                                       ? flags.weight_decay
+                                                       : choice.preset.weight_decay,
+                                   .clip_norm = flags.clip_norm};
+  TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileTraining(choice, optimizer));
+  TATAMI_ASSIGN_OR_RETURN(Compiled evaluate, CompileEvaluation(choice));
+  if (root) {
+    std::cerr << choice.preset.name << " on " << choice.machine.name << " "
+              << choice.mesh.ToString() << ", " << transport->size() << " ranks x "
+              << flags.threads << " threads; " << data.train_clips()
+              << " training clips, " << data.held_out_clips() << " held out; SRAM peak "
+              << train.program.peak_bytes() / 1024 << " of "
+              << train.program.sram_bytes / 1024 << " KiB; "
+              << train.program.supersteps.size() << " supersteps; compiled in "
+              << train.compile_s + evaluate.compile_s << " s" << std::endl;
+  }
+  PosixStorage storage;
+  TATAMI_ASSIGN_OR_RETURN(const TrainSummary summary,
+                          Train(std::make_shared<Program>(std::move(train.program)),
+                                std::make_shared<Program>(std::move(evaluate.program)),
+                                data, *transport, storage, options));
+  if (root) PrintSummary(summary, flags);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* command = app.add_subcommand("train", "train a model here, now");
+  command->footer(
+      "Example:\n  tatami train --model drivenet-small --data data/udacity_highway "
+      "--np 2");
+  AddModelFlags(*command, flags->model);
+  command
+      ->add_option("--data", flags->data, "folder of videos or of pictures with labels")
+      ->required();
+  command->add_option("--np", flags->np, "ranks; above 1 starts mpirun")
+      ->capture_default_str();
+  command->add_option("--threads", flags->threads, "threads per rank")
+      ->capture_default_str();
+  command->add_option("--steps", flags->steps, "steps in all");
+  command->add_option("--seed", flags->seed)->capture_default_str();
+  command->add_option("--out", flags->out, "run folder")->capture_default_str();
+  command->add_flag("--resume", flags->resume, "go on from the newest good checkpoint");
+  command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
+      ->capture_default_str();
+  command->add_option("--learning_rate", flags->learning_rate,
+                      "highest rate of the schedule");
+  command->add_option("--weight_decay", flags->weight_decay);
+  command->add_option("--clip_norm", flags->clip_norm,
+                      "clip gradients to this global norm");
+  command
+      ->add_option("--schedule", flags->schedule, "constant, step, cosine or one_cycle")
+      ->capture_default_str();
+  command->add_option(
+      "--held_out", flags->held_out,
+      "recordings (clip_d) or frame blocks (12-16,32-36) to measure on");
+  command
+      ->add_option("--checkpoint_every", flags->checkpoint_every,
+                   "steps; 0: at the end")
+      ->capture_default_str();
+  command->add_option("--evaluate_every", flags->evaluate_every, "steps; 0: at the end")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json,
+                    "the last line of output is one JSON object");
+  command->callback([flags, &outcome] { outcome.status = RunTrain(*flags); });
+}
+
+}  // namespace tatami
