@@ -54,6 +54,7 @@ float FloatFromBF16(uint16_t bits) {
 }
 
 void LoadAsFloat(DType dtype, const void* from, int64_t n, float* to) {
+  if (n == 0) return;  // the pointers may be null
   switch (dtype) {
     case DType::kF32:
       std::memcpy(to, from, n * sizeof(float));
@@ -72,6 +73,7 @@ void LoadAsFloat(DType dtype, const void* from, int64_t n, float* to) {
 }
 
 void StoreFromFloat(DType dtype, const float* from, int64_t n, void* to) {
+  if (n == 0) return;  // the pointers may be null
   switch (dtype) {
     case DType::kF32:
       std::memcpy(to, from, n * sizeof(float));

@@ -1,11 +1,14 @@
 #include "models/drivenet.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/layers.h"
 #include "ops/arithmetic.h"
 #include "ops/concat.h"
 #include "ops/reduce.h"
+#include "ops/reshape.h"
 #include "ops/resize.h"
 
 namespace tatami {
@@ -71,8 +74,13 @@ Value ReconstructionLoss(LayerBuilder& b, Value features, Value frames, Value ma
 Value SteeringLoss(LayerBuilder& b, const std::vector<Value>& levels, Value labels) {
   GraphBuilder& g = b.g();
   const GraphBuilder::Scope scope(g, "head");
-  const Value pooled = ReduceMean(g, levels.back(), {1, 2, 3}, {});
-  const Value angle = b.Linear("steer", pooled, 1);
+  // Over time the features are averaged; where in the picture they are matters.
+  const Value still = ReduceMean(g, levels.back(), {1}, {});
+  const Value small = b.ConvBlock("shrink", still, 16, {3, 3}, {2, 2});
+  const TensorType& type = g.type(small);
+  const Value flat = Reshape(
+      g, small, {type.dim(0), type.num_elements() / std::max<int64_t>(1, type.dim(0))});
+  const Value angle = b.Linear("steer", flat, 1);
   const Value wrong = Sub(g, angle, labels);
   g.Output("angle", angle);
   g.Output("abs_error", ReduceSum(g, Abs(g, wrong), {0, 1}, {}));
@@ -111,6 +119,8 @@ std::vector<ModelPreset> DrivenetPresets() {
   steering.summary = "video trunk, predicts the steering angle from 4 frames of 64x112";
   steering.task = "steering";
   steering.batch = 4;
+  steering.steps = 200;
+  steering.learning_rate = 2e-3;
   return {full, small, steering, tiny};
 }
 

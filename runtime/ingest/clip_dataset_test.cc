@@ -236,5 +236,25 @@ TEST(SampleOrder, IsUniformOverOrders) {
   EXPECT_LT(chi_square, 119 + 6 * std::sqrt(238));
 }
 
+// Five frames held out, windows of four: two lie inside, five end inside, and training
+// windows touch none of the five frames either way.
+TEST(ClipSplitTest, WindowsThatEndInABlockMeasureEveryLabelOfIt) {
+  const std::vector<SourceExtent> sources = {{"drive", 40}};
+  const HeldOut held_out{.blocks = {{12, 17}}};
+  ClipShape shape{.frames = 4, .held_out_stride = 1};
+  const auto inside = SplitClips(sources, held_out, shape);
+  ASSERT_TRUE(inside.ok()) << inside.status();
+  EXPECT_EQ(inside->held_out_clips, (std::vector<Clip>{{0, 12}, {0, 13}}));
+  shape.held_out_windows = HeldOutWindows::kEndInside;
+  const auto ending = SplitClips(sources, held_out, shape);
+  ASSERT_TRUE(ending.ok()) << ending.status();
+  EXPECT_EQ(ending->held_out_clips,
+            (std::vector<Clip>{{0, 9}, {0, 10}, {0, 11}, {0, 12}, {0, 13}}));
+  EXPECT_EQ(ending->train, inside->train);
+  for (const Clip& clip : ending->train) {
+    EXPECT_TRUE(clip.first_frame + 3 < 12 || clip.first_frame > 16) << clip.first_frame;
+  }
+}
+
 }  // namespace
 }  // namespace tatami

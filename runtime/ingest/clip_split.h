@@ -31,11 +31,17 @@ struct HeldOut {
 // "" (the default). kBadFlag for anything else.
 absl::StatusOr<HeldOut> ParseHeldOut(absl::string_view text);
 
+// Which windows measure a held-out block: those whose frames all lie in it, or those whose
+// last frame does. The label is the last frame's, so for labelled data the second measures
+// every held-out label; earlier frames then serve as input alone.
+enum class HeldOutWindows { kInside, kEndInside };
+
 struct ClipShape {
   int64_t frames = 4;           // T
   int64_t frame_stride = 1;     // recorded frames from one frame of a clip to the next
   int64_t train_stride = 1;     // recorded frames between starts of training clips
   int64_t held_out_stride = 4;  // the same for held-out clips; 4 of 4: no overlap
+  HeldOutWindows held_out_windows = HeldOutWindows::kInside;
   int64_t span() const { return (frames - 1) * frame_stride + 1; }
 };
 

@@ -29,7 +29,8 @@ struct TrainFlags {
   bool resume = false, json = false;
 };
 
-// Steering data is small: its clips are mirrored, with the angle's sign turned.
+// A steering label belongs to a clip's last frame, so every window that ends in a held-out
+// block is measured.
 ClipDatasetOptions DatasetOptions(const ModelPreset& preset, const TrainFlags& flags,
                                   HeldOut held_out) {
   ClipDatasetOptions options;
@@ -37,7 +38,10 @@ ClipDatasetOptions DatasetOptions(const ModelPreset& preset, const TrainFlags& f
   options.clip.frames = preset.frames;
   options.held_out = std::move(held_out);
   options.seed = flags.seed;
-  if (preset.task == "steering") options.clip.held_out_stride = 1;
+  if (preset.task == "steering") {
+    options.clip.held_out_stride = 1;
+    options.clip.held_out_windows = HeldOutWindows::kEndInside;
+  }
   return options;
 }
 
