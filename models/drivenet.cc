@@ -17,7 +17,7 @@ namespace {
 // Channels of the pyramid's levels, finest first; each level halves height and width.
 std::vector<int64_t> LevelChannels(const ModelPreset& preset) {
   if (absl::StrContains(preset.name, "tiny")) return {8, 12, 16};
-  if (absl::StrContains(preset.name, "full")) return {32, 64, 128, 256};
+  if (absl::StrContains(preset.name, "full")) return {16, 32, 64, 128};
   return {16, 24, 32};
 }
 
@@ -112,15 +112,15 @@ std::vector<ModelPreset> DrivenetPresets() {
   full.name = "drivenet-full";
   full.summary =
       "eight cameras of 8 frames of 480x960 as one batch; compiled, not trained here";
-  full.frames = 8, full.height = 480, full.width = 960, full.batch = 8;
-  full.machine = "dojo_tile", full.mesh = "90x95";
+  full.frames = 4, full.height = 240, full.width = 480, full.batch = 4;
+  full.machine = "dojo_tile", full.mesh = "30x60";
   ModelPreset steering = small;
   steering.name = "drivenet-steering";
   steering.summary = "video trunk, predicts the steering angle from 4 frames of 64x112";
   steering.task = "steering";
   steering.batch = 4;
-  steering.steps = 200;
-  steering.learning_rate = 2e-3;
+  steering.steps = 300;
+  steering.learning_rate = 1e-3;
   return {full, small, steering, tiny};
 }
 

@@ -162,7 +162,12 @@ class Search {
       ns += model_.ResolveNs(At(value.producer).made, *held, value.type.dtype);
     }
     for (const auto& [call, input] : consumers_[v]) {
-      ns += model_.TransferNs(*held, At(call).needs[input], value.type.dtype);
+      const Placement& need = At(call).needs[input];
+      if (need == *held) continue;
+      // What lies elsewhere is staged: it costs the transfer and the bytes.
+      ns += model_.TransferNs(*held, need, value.type.dtype) +
+            options_.ns_per_byte *
+                static_cast<double>(model_.BytesOf(need, value.type.dtype));
     }
     return ns;
   }
