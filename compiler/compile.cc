@@ -28,7 +28,10 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
     if (!(search.pinned.mesh == options.mesh)) {
       return MakeError(ErrorCode::kBadPlan,
                        "the plan is for mesh " + search.pinned.mesh.ToString() +
-                           ", the run for " + options.mesh.ToString());
+                           " and the run for " + options.mesh.ToString() +
+                           ". Give --mesh " + search.pinned.mesh.ToString() +
+                           ", or save a plan for this mesh with `tatami compile "
+                           "--save_plan FILE`.");
     }
   }
   absl::Status refusal;

@@ -25,7 +25,7 @@ void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& para
            {.momentum = options.momentum, .weight_decay = options.weight_decay});
   } else {
     g.Fail(MakeError(ErrorCode::kBadFlag, absl::StrCat("no optimizer '", options.name,
-                                                       "'; known are adamw and sgd")));
+                                                       "'. Known are adamw and sgd.")));
   }
 }
 

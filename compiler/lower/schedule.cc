@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/lower/placement.h"
 #include "core/error.h"
@@ -187,7 +188,8 @@ class Scheduler {
         const int buffer = held_[next];
         const bool local = program().buffers[buffer].placement ==
                                program().buffers[state_of_value_[s].second].placement &&
-                           graph_.values[next].kind == ValueKind::kComputed;
+                           graph_.values[next].kind == ValueKind::kComputed &&
+                           absl::c_count(out_.next_of_state, buffer) == 0;
         if (local) out_.next_of_state[s] = buffer;
         if (!local) pending_copies_.emplace_back(buffer, state_of_value_[s].second);
       }
