@@ -1,38 +1,66 @@
 #include "compiler/verify.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
-#include "compiler/lower/memory.h"
+#include "compiler/lower/placement.h"
+#include "compiler/verify_memory.h"
 #include "core/status_macros.h"
 
 namespace tatami {
 namespace {
 
+constexpr int64_t kNodesCheckedOneByOne = 1024;
+
+bool ShareADigit(const AxisRef& a, const AxisRef& b) {
+  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
+}
+
+// Whether the axes are sub-axes of the mesh of which no two share a digit.
+bool AreApart(const AxisList& axes, const Mesh& mesh) {
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const AxisRef& a = axes[i];
+    if (a.pre < 1 || a.size < 1 || AxisSize(mesh, a.axis) % (a.pre * a.size) != 0) {
+      return false;
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (ShareADigit(a, axes[j])) return false;
+    }
+  }
+  return true;
+}
+
+bool Has(const AxisList& axes, const AxisRef& ref) {
+  return std::find(axes.begin(), axes.end(), ref) != axes.end();
+}
+
+// Follows the program and keeps, for each storage, the buffer whose value it holds.
 class Verifier {
  public:
   explicit Verifier(const Program& program)
-      : p_(program), written_(program.buffers.size(), false) {}
+      : p_(program), combine_(program.buffers.size(), Combine::kSum) {}
 
   absl::Status Run() {
-    for (const ProgramFeed& f : p_.feeds) written_[f.buffer] = true;
-    for (const ProgramState& s : p_.states) written_[s.buffer] = true;
+    TATAMI_RETURN_IF_ERROR(CheckTables());
+    TATAMI_RETURN_IF_ERROR(CheckIndices());
+    holds_.assign(p_.storage_lifetime.size(), -1);
+    for (const ProgramFeed& f : p_.feeds) {
+      TATAMI_RETURN_IF_ERROR(Enter(f.buffer), "feeds");
+    }
+    for (const ProgramState& s : p_.states) {
+      TATAMI_RETURN_IF_ERROR(Enter(s.buffer), "states");
+    }
     for (size_t s = 0; s < p_.supersteps.size(); ++s) {
-      std::vector<int> filled;
-      for (const ExchangeOp& e : p_.supersteps[s].exchanges) {
-        TATAMI_RETURN_IF_ERROR(CheckExchange(e), absl::StrCat("superstep ", s));
-        filled.push_back(e.to);
-      }
-      for (int b : filled) written_[b] = true;
+      const std::string where = absl::StrCat("superstep ", s);
+      TATAMI_RETURN_IF_ERROR(FollowExchanges(p_.supersteps[s]), where);
       for (const ComputeOp& c : p_.supersteps[s].computes) {
-        TATAMI_RETURN_IF_ERROR(CheckCompute(c), absl::StrCat("superstep ", s));
-        written_[c.out] = true;
+        TATAMI_RETURN_IF_ERROR(CheckCompute(c), where);
+        TATAMI_RETURN_IF_ERROR(FollowCompute(c), where);
       }
     }
-    for (const ProgramFetch& f : p_.fetches) {
-      if (!written_[f.buffer]) return Bug("output never made", f.buffer);
-    }
-    return CheckMemory();
+    TATAMI_RETURN_IF_ERROR(CheckEnd());
+    return VerifyMemory(p_);
   }
 
  private:
@@ -41,97 +69,233 @@ class Verifier {
         absl::StrCat("verifier: ", what, ": ", p_.buffers[buffer].name));
   }
 
+  const ProgramBuffer& At(int buffer) const { return p_.buffers[buffer]; }
+
+  // The tables have the sizes that others rely on; placements suit types and mesh.
+  absl::Status CheckTables() const {
+    const size_t storages = p_.storage_lifetime.size();
+    bool sizes_agree = static_cast<int64_t>(p_.class_of_node.size()) == p_.mesh.nodes();
+    for (const int c : p_.class_of_node) {
+      sizes_agree &= c >= 0 && c < static_cast<int>(p_.classes.size());
+    }
+    for (const NodeClass& c : p_.classes) {
+      sizes_agree &= c.address.size() == storages && c.storage_bytes.size() == storages;
+    }
+    if (!sizes_agree) {
+      return absl::InternalError("verifier: node classes do not suit the mesh");
+    }
+    for (size_t b = 0; b < p_.buffers.size(); ++b) {
+      const ProgramBuffer& buffer = p_.buffers[b];
+      if (buffer.storage < 0 || buffer.storage >= static_cast<int>(storages)) {
+        return Bug("has no storage", static_cast<int>(b));
+      }
+      AxisList axes = buffer.placement.partial;
+      bool dims_agree = buffer.placement.dims.size() == buffer.type.dims.size();
+      for (size_t d = 0; d < buffer.placement.dims.size(); ++d) {
+        const DimPlacement& dim = buffer.placement.dims[d];
+        axes.insert(axes.end(), dim.axes.begin(), dim.axes.end());
+        dims_agree &= dims_agree && dim.dim_size == buffer.type.dims[d];
+      }
+      if (!dims_agree) return Bug("placed as another shape", static_cast<int>(b));
+      if (!AreApart(axes, p_.mesh)) {
+        return Bug("an axis of its placement is used twice or is none",
+                   static_cast<int>(b));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckIndices() const {
+    bool good = true;
+    const auto check = [&](int buffer) {
+      good &= buffer >= 0 && buffer < static_cast<int>(p_.buffers.size());
+    };
+    for (const ProgramFeed& f : p_.feeds) check(f.buffer);
+    for (const ProgramState& s : p_.states) check(s.buffer);
+    for (const ProgramFetch& f : p_.fetches) check(f.buffer);
+    for (const Superstep& superstep : p_.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) check(e.from), check(e.to);
+      for (const ComputeOp& c : superstep.computes) {
+        for (const int in : c.in) check(in);
+        check(c.out);
+        good &= c.call >= 0 && c.call < static_cast<int>(p_.calls.size());
+      }
+    }
+    return good ? absl::OkStatus()
+                : absl::InternalError(
+                      "verifier: an index of a buffer or call is out "
+                      "of range");
+  }
+
+  // A buffer that holds its value before the step.
+  absl::Status Enter(int buffer) {
+    int& held = holds_[At(buffer).storage];
+    if (held >= 0) return Bug("shares the storage of " + At(held).name, buffer);
+    if (!At(buffer).placement.partial.empty()) return Bug("begins as terms", buffer);
+    held = buffer;
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckHeld(int buffer, absl::string_view act) const {
+    const int held = holds_[At(buffer).storage];
+    if (held == buffer) return absl::OkStatus();
+    if (held < 0) return Bug(absl::StrCat(act, " before it is written"), buffer);
+    return Bug(absl::StrCat(act, " while its storage holds ", At(held).name), buffer);
+  }
+
+  // All exchanges of a superstep happen at once: none may write what another reads.
+  absl::Status FollowExchanges(const Superstep& superstep) {
+    std::set<int> read, written;
+    for (const ExchangeOp& e : superstep.exchanges) {
+      TATAMI_RETURN_IF_ERROR(CheckHeld(e.from, "sent"));
+      TATAMI_RETURN_IF_ERROR(CheckExchange(e));
+      read.insert(At(e.from).storage);
+    }
+    for (const ExchangeOp& e : superstep.exchanges) {
+      const int storage = At(e.to).storage;
+      if (read.contains(storage)) return Bug("written while it is sent", e.to);
+      if (!written.insert(storage).second) return Bug("filled twice at once", e.to);
+      holds_[storage] = e.to;
+      combine_[e.to] = e.resolve.empty() ? combine_[e.from] : e.combine;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckExchange(const ExchangeOp& e) const {
+    const ProgramBuffer &from = At(e.from), &to = At(e.to);
+    if (from.type != to.type) return Bug("sent as another type", e.to);
+    if (!from.placement.IsPartition()) {
+      return Bug("copied from, but not a partition", e.from);
+    }
+    AxisList left;
+    for (const AxisRef& ref : from.placement.partial) {
+      if (!Has(e.resolve, ref)) left.push_back(ref);
+    }
+    if (left.size() + e.resolve.size() != from.placement.partial.size()) {
+      return Bug("combined along an axis that holds no terms", e.from);
+    }
+    if (left != to.placement.partial) {
+      return Bug("loses or invents terms of a sum", e.to);
+    }
+    if (!e.resolve.empty() && e.combine != combine_[e.from]) {
+      return Bug("combined in another way than its call says", e.to);
+    }
+    if (p_.mesh.nodes() <= kNodesCheckedOneByOne) {
+      for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
+        TATAMI_RETURN_IF_ERROR(CheckCoverage(e, NodeAt(n, p_.mesh)));
+      }
+    } else {
+      for (const NodeClass& c : p_.classes) {
+        TATAMI_RETURN_IF_ERROR(CheckCoverage(e, c.example));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The node's needed box is covered, every element once per term.
+  absl::Status CheckCoverage(const ExchangeOp& e, NodeCoord node) const {
+    const Placement& from = At(e.from).placement;
+    const Box need = At(e.to).placement.BoxAt(node, p_.mesh);
+    int64_t got = 0;
+    bool sources_have_it = true;
+    ForEachSource(from, e.resolve, need, node, p_.mesh,
+                  [&](NodeCoord source, const Box& box) {
+                    got += NumElements(box);
+                    sources_have_it &= Contains(from.BoxAt(source, p_.mesh), box);
+                  });
+    if (!sources_have_it) return Bug("a source lacks what it should send", e.from);
+    const int64_t want = NumElements(need) * Parts(e.resolve);
+    if (got == want) return absl::OkStatus();
+    return Bug(absl::StrCat("node (", node.row, ",", node.col, ") gets ", got,
+                            " elements of ", want),
+               e.to);
+  }
+
+  // The call's operands have the types, factors and placements that its rule says.
   absl::Status CheckCompute(const ComputeOp& c) const {
     const OpCall& call = *p_.calls[c.call].call;
+    const auto disagrees = [&](absl::string_view what) {
+      return Bug(absl::StrCat(what, " of ", p_.calls[c.call].name), c.out);
+    };
+    bool types_agree = c.in.size() == call.in.size() && At(c.out).type == call.out;
+    for (size_t i = 0; types_agree && i < c.in.size(); ++i) {
+      types_agree = At(c.in[i]).type == call.in[i];
+    }
+    if (!types_agree) return disagrees("the buffers have not the types");
+    TATAMI_ASSIGN_OR_RETURN(const TensorType out,
+                            (*call.op->infer)(call.attrs, call.in),
+                            p_.calls[c.call].name);
+    if (out != call.out) return disagrees("the output has not the type");
     const IndexRule rule = (*call.op->rule)(call);
     std::vector<AxisList> axes;
-    for (const DimPlacement& f : c.factors) axes.push_back(f.axes);
+    AxisList all;
+    bool factors_agree = c.factors.size() == rule.factors.size();
+    for (size_t f = 0; factors_agree && f < c.factors.size(); ++f) {
+      const DimPlacement& given = c.factors[f];
+      factors_agree =
+          given.factor_size == rule.factors[f].size && given.map.IsIdentity() &&
+          (given.axes.empty() || rule.factors[f].kind != FactorKind::kWhole);
+      axes.push_back(given.axes);
+      all.insert(all.end(), given.axes.begin(), given.axes.end());
+    }
+    if (!factors_agree || !AreApart(all, p_.mesh)) {
+      return disagrees("the cut factors are not those");
+    }
+    const CallPlacement placed = PlaceCall(call, rule, axes);
     for (size_t i = 0; i < c.in.size(); ++i) {
-      if (!written_[c.in[i]]) return Bug("read before it is written", c.in[i]);
-      const Placement need =
-          OperandPlacement(rule.inputs[i], rule, axes, call.in[i].dims);
-      if (!(p_.buffers[c.in[i]].placement == need)) {
-        return Bug(absl::StrCat("not placed as ", p_.calls[c.call].name, " needs"),
+      if (At(c.in[i]).placement == placed.needs[i]) continue;
+      return Bug(absl::StrCat("not placed as ", p_.calls[c.call].name, " needs"),
+                 c.in[i]);
+    }
+    if (!(At(c.out).placement == placed.made)) {
+      return disagrees("not placed as the output");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status FollowCompute(const ComputeOp& c) {
+    const OpCall& call = *p_.calls[c.call].call;
+    const int storage = At(c.out).storage;
+    for (size_t i = 0; i < c.in.size(); ++i) {
+      TATAMI_RETURN_IF_ERROR(CheckHeld(c.in[i], "read"));
+      if (At(c.in[i]).storage != storage) continue;
+      if (static_cast<int>(i) != *call.op->may_overwrite ||
+          !(At(c.in[i]).placement == At(c.out).placement) ||
+          At(c.in[i]).type != At(c.out).type) {
+        return Bug(absl::StrCat("overwritten while ", p_.calls[c.call].name, " reads"),
                    c.in[i]);
       }
     }
+    holds_[storage] = c.out;
+    combine_[c.out] = (*call.op->rule)(call).combine;
     return absl::OkStatus();
   }
 
-  // Each node's needed box is covered, every element once per term.
-  absl::Status CheckExchange(const ExchangeOp& e) const {
-    const ProgramBuffer &from = p_.buffers[e.from], &to = p_.buffers[e.to];
-    if (!written_[e.from]) return Bug("sent before it is written", e.from);
-    if (!from.placement.IsPartition())
-      return Bug("copied from, but not a partition", e.from);
-    for (const NodeClass& c : p_.classes) {
-      const Box need = to.placement.BoxAt(c.example, p_.mesh);
-      int64_t got = 0;
-      absl::Status status;
-      ForEachSource(from.placement, e.resolve, need, c.example, p_.mesh,
-                    [&](NodeCoord source, const Box& box) {
-                      got += NumElements(box);
-                      if (!Contains(from.placement.BoxAt(source, p_.mesh), box)) {
-                        status = Bug("a source lacks what it should send", e.from);
-                      }
-                    });
-      TATAMI_RETURN_IF_ERROR(status);
-      if (got != NumElements(need) * Parts(e.resolve)) {
-        return Bug(
-            absl::StrCat("node (", c.example.row, ",", c.example.col, ") gets ", got,
-                         " elements of ", NumElements(need) * Parts(e.resolve)),
-            e.to);
+  absl::Status CheckEnd() const {
+    for (const ProgramState& s : p_.states) {
+      const ProgramBuffer& buffer = At(s.buffer);
+      const ProgramBuffer& last = At(holds_[buffer.storage]);
+      if (!buffer.persistent) return Bug("a state that does not persist", s.buffer);
+      if (!buffer.placement.IsPartition()) {
+        return Bug("a state that is not a partition", s.buffer);
+      }
+      if (!(last.placement == buffer.placement) || last.type != buffer.type) {
+        return Bug("at the end holds " + last.name + ", placed otherwise", s.buffer);
       }
     }
-    return absl::OkStatus();
-  }
-
-  // Buffers whose lifetimes meet do not share bytes, unless one takes over the other's.
-  absl::Status CheckMemory() const {
-    const Ticks ticks = TicksOf(p_);
-    for (const NodeClass& c : p_.classes) {
-      std::vector<int> order;
-      for (size_t s = 0; s < c.address.size(); ++s) {
-        if (c.storage_bytes[s] > 0) order.push_back(static_cast<int>(s));
-        const int64_t end = c.address[s] + c.storage_bytes[s];
-        if (c.storage_bytes[s] > 0 &&
-            (c.address[s] < p_.code_bytes || end > p_.sram_bytes)) {
-          return absl::InternalError(absl::StrCat("verifier: storage ", s, " ends at ",
-                                                  end, " of ", p_.sram_bytes,
-                                                  " bytes"));
-        }
-      }
-      std::sort(order.begin(), order.end(),
-                [&](int a, int b) { return c.address[a] < c.address[b]; });
-      for (size_t i = 0; i < order.size(); ++i) {
-        for (size_t j = i + 1; j < order.size(); ++j) {
-          const int a = order[i], b = order[j];
-          if (c.address[b] >= c.address[a] + c.storage_bytes[a]) break;
-          const auto &x = p_.storage_lifetime[a], &y = p_.storage_lifetime[b];
-          if (x.first <= y.second && y.first <= x.second) {
-            return absl::InternalError(absl::StrCat("verifier: storages ", a, " and ",
-                                                    b, " overlap while alive"));
-          }
-        }
-      }
-    }
-    return CheckLifetimes(ticks);
-  }
-
-  // A storage is alive whenever one of its buffers is.
-  absl::Status CheckLifetimes(const Ticks& ticks) const {
-    for (size_t b = 0; b < p_.buffers.size(); ++b) {
-      if (p_.buffers[b].storage < 0 || ticks.buffer[b].first < 0) continue;
-      const auto& life = p_.storage_lifetime[p_.buffers[b].storage];
-      if (ticks.buffer[b].first < life.first || ticks.buffer[b].second > life.second) {
-        return Bug("its storage dies first", static_cast<int>(b));
+    for (const ProgramFetch& f : p_.fetches) {
+      TATAMI_RETURN_IF_ERROR(CheckHeld(f.buffer, "fetched"), f.output);
+      if (!At(f.buffer).placement.IsPartition() ||
+          !At(f.buffer).placement.partial.empty()) {
+        return Bug("an output that is not a partition", f.buffer);
       }
     }
     return absl::OkStatus();
   }
 
   const Program& p_;
-  std::vector<bool> written_;
+  std::vector<int> holds_;        // storage -> buffer, or -1
+  std::vector<Combine> combine_;  // buffer -> how its terms combine
 };
 
 }  // namespace

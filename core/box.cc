@@ -8,52 +8,31 @@
 namespace tatami {
 namespace {
 
-using Strides = absl::InlinedVector<int64_t, 6>;
-
-Strides RowMajor(const Box& box) {
-  Strides strides(box.size());
-  int64_t s = 1;
-  for (int i = static_cast<int>(box.size()) - 1; i >= 0; --i) {
-    strides[i] = s;
-    s *= box[i].size();
-  }
-  return strides;
-}
-
-// Calls run(from_offset, to_offset, length) for each contiguous run of `part`, with
-// trailing dims that both buffers hold whole merged into one run.
-template <typename Run>
-void ForEachRun(const Box& part, const Box& from_box, const Box& to_box, Run run) {
-  const int rank = static_cast<int>(part.size());
-  const Strides from_strides = RowMajor(from_box), to_strides = RowMajor(to_box);
-  int64_t length = 1;
-  int inner = rank;  // dims [inner, rank) form one run
-  while (inner > 0) {
-    --inner;
-    length *= part[inner].size();
-    if (part[inner].size() != from_box[inner].size() ||
-        part[inner].size() != to_box[inner].size()) {
-      break;
+// to[i] = combined(to[i], from[i]) over a run of stored elements.
+void CombineRun(Combine combine, DType dtype, int64_t n, const std::byte* from,
+                std::byte* to) {
+  const auto apply = [&](auto* b, const auto* a) {
+    if (combine == Combine::kSum) {
+      for (int64_t i = 0; i < n; ++i) b[i] += a[i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) b[i] = std::max(b[i], a[i]);
     }
-  }
-  int64_t from_offset = 0, to_offset = 0;
-  for (int i = 0; i < rank; ++i) {
-    from_offset += (part[i].begin - from_box[i].begin) * from_strides[i];
-    to_offset += (part[i].begin - to_box[i].begin) * to_strides[i];
-  }
-  Strides index(inner, 0);
-  while (true) {
-    run(from_offset, to_offset, length);
-    int d = inner - 1;
-    for (; d >= 0; --d) {
-      from_offset += from_strides[d];
-      to_offset += to_strides[d];
-      if (++index[d] < part[d].size()) break;
-      from_offset -= index[d] * from_strides[d];
-      to_offset -= index[d] * to_strides[d];
-      index[d] = 0;
+  };
+  switch (dtype) {
+    case DType::kF32:
+      return apply(reinterpret_cast<float*>(to), reinterpret_cast<const float*>(from));
+    case DType::kI32:
+      return apply(reinterpret_cast<int32_t*>(to),
+                   reinterpret_cast<const int32_t*>(from));
+    case DType::kBF16: {
+      const auto* a = reinterpret_cast<const uint16_t*>(from);
+      auto* b = reinterpret_cast<uint16_t*>(to);
+      for (int64_t i = 0; i < n; ++i) {
+        const float x = FloatFromBF16(a[i]), y = FloatFromBF16(b[i]);
+        b[i] = BF16FromFloat(combine == Combine::kSum ? y + x : std::max(y, x));
+      }
+      return;
     }
-    if (d < 0) return;
   }
 }
 
@@ -105,48 +84,82 @@ std::string ToString(const Box& box) {
   return out.empty() ? "scalar" : out;
 }
 
+BoxCopy::BoxCopy(const Box& part, const Box& from_box, const Box& to_box) {
+  if (IsEmpty(part)) return;
+  run_ = 1;
+  int64_t from_stride = 1, to_stride = 1;
+  // Inner to outer: a dim joins the run, or the loop inside it, where both buffers go
+  // on without a gap.
+  for (int d = static_cast<int>(part.size()) - 1; d >= 0; --d) {
+    from_offset_ += (part[d].begin - from_box[d].begin) * from_stride;
+    to_offset_ += (part[d].begin - to_box[d].begin) * to_stride;
+    const int64_t count = part[d].size();
+    if (count > 1) {
+      const auto joins = [&](int64_t from_end, int64_t to_end) {
+        return from_stride == from_end && to_stride == to_end;
+      };
+      if (loops_.empty() && joins(run_, run_)) {
+        run_ *= count;
+      } else if (!loops_.empty() && joins(loops_[0].count * loops_[0].from_step,
+                                          loops_[0].count * loops_[0].to_step)) {
+        loops_[0].count *= count;
+      } else {
+        loops_.insert(loops_.begin(), {count, from_stride, to_stride});
+      }
+    }
+    from_stride *= from_box[d].size();
+    to_stride *= to_box[d].size();
+  }
+}
+
+template <typename Run>
+void BoxCopy::ForEachRun(Run run) const {
+  if (run_ == 0) return;
+  if (loops_.empty()) return run(from_offset_, to_offset_);
+  const Loop inner = loops_.back();
+  const size_t outer = loops_.size() - 1;
+  absl::InlinedVector<int64_t, 3> index(outer, 0);
+  int64_t from = from_offset_, to = to_offset_;
+  while (true) {
+    for (int64_t i = 0; i < inner.count; ++i) {
+      run(from + i * inner.from_step, to + i * inner.to_step);
+    }
+    size_t d = outer;
+    while (d-- > 0) {
+      from += loops_[d].from_step;
+      to += loops_[d].to_step;
+      if (++index[d] < loops_[d].count) break;
+      from -= index[d] * loops_[d].from_step;
+      to -= index[d] * loops_[d].to_step;
+      index[d] = 0;
+    }
+    if (d > outer) return;  // wrapped below zero: all loops are done
+  }
+}
+
+void BoxCopy::Copy(int64_t element_bytes, const std::byte* from, std::byte* to) const {
+  const int64_t bytes = run_ * element_bytes;
+  ForEachRun([=](int64_t f, int64_t t) {
+    std::memcpy(to + t * element_bytes, from + f * element_bytes, bytes);
+  });
+}
+
+void BoxCopy::CombineInto(Combine combine, DType dtype, const std::byte* from,
+                          std::byte* to) const {
+  const int64_t element = ByteSize(dtype);
+  ForEachRun([&](int64_t f, int64_t t) {
+    CombineRun(combine, dtype, run_, from + f * element, to + t * element);
+  });
+}
+
 void CopyBox(const Box& part, const Box& from_box, const std::byte* from,
              const Box& to_box, std::byte* to, int64_t element_bytes) {
-  if (IsEmpty(part)) return;
-  ForEachRun(part, from_box, to_box, [&](int64_t f, int64_t t, int64_t n) {
-    std::memcpy(to + t * element_bytes, from + f * element_bytes, n * element_bytes);
-  });
+  BoxCopy(part, from_box, to_box).Copy(element_bytes, from, to);
 }
 
 void CombineBox(Combine combine, DType dtype, const Box& part, const Box& from_box,
                 const std::byte* from, const Box& to_box, std::byte* to) {
-  if (IsEmpty(part)) return;
-  ForEachRun(part, from_box, to_box, [&](int64_t f, int64_t t, int64_t n) {
-    switch (dtype) {
-      case DType::kF32: {
-        const auto* a = reinterpret_cast<const float*>(from) + f;
-        auto* b = reinterpret_cast<float*>(to) + t;
-        if (combine == Combine::kSum) {
-          for (int64_t i = 0; i < n; ++i) b[i] += a[i];
-        } else {
-          for (int64_t i = 0; i < n; ++i) b[i] = std::max(b[i], a[i]);
-        }
-        return;
-      }
-      case DType::kBF16: {
-        const auto* a = reinterpret_cast<const uint16_t*>(from) + f;
-        auto* b = reinterpret_cast<uint16_t*>(to) + t;
-        for (int64_t i = 0; i < n; ++i) {
-          const float x = FloatFromBF16(a[i]), y = FloatFromBF16(b[i]);
-          b[i] = BF16FromFloat(combine == Combine::kSum ? y + x : std::max(x, y));
-        }
-        return;
-      }
-      case DType::kI32: {
-        const auto* a = reinterpret_cast<const int32_t*>(from) + f;
-        auto* b = reinterpret_cast<int32_t*>(to) + t;
-        for (int64_t i = 0; i < n; ++i) {
-          b[i] = combine == Combine::kSum ? b[i] + a[i] : std::max(b[i], a[i]);
-        }
-        return;
-      }
-    }
-  });
+  BoxCopy(part, from_box, to_box).CombineInto(combine, dtype, from, to);
 }
 
 }  // namespace tatami

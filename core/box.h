@@ -50,17 +50,37 @@ int64_t NumElements(const Box& box);
 Dims Extents(const Box& box);
 std::string ToString(const Box& box);  // "[0,4)x[2,3)"
 
-// Copies the elements of `part` between two dense row-major buffers that hold
-// `from_box` and `to_box`. REQUIRES: both contain part. `element_bytes` is the
-// element's size.
-void CopyBox(const Box& part, const Box& from_box, const std::byte* from,
-             const Box& to_box, std::byte* to, int64_t element_bytes);
-
 // How contributions to one element combine. Order is the caller's duty.
 enum class Combine : uint8_t { kSum, kMax };
 
-// As CopyBox, but combines into `to`. Supported for f32 and bf16 (widened to f32,
-// combined, rounded once) and i32.
+// The copy of box `part` between two dense row-major buffers that hold `from_box` and
+// `to_box`, with its strides worked out once, for copies that repeat every step.
+// REQUIRES: both boxes contain part.
+class BoxCopy {
+ public:
+  BoxCopy(const Box& part, const Box& from_box, const Box& to_box);
+
+  void Copy(int64_t element_bytes, const std::byte* from, std::byte* to) const;
+  // Combines into `to`: f32 and i32 as they are, bf16 widened to f32 and rounded once.
+  void CombineInto(Combine combine, DType dtype, const std::byte* from,
+                   std::byte* to) const;
+
+ private:
+  // Calls run(from_offset, to_offset) for each contiguous run of run_ elements.
+  template <typename Run>
+  void ForEachRun(Run run) const;
+
+  struct Loop {
+    int64_t count, from_step, to_step;
+  };
+  int64_t run_ = 0;  // elements; 0: nothing to copy
+  int64_t from_offset_ = 0, to_offset_ = 0;
+  absl::InlinedVector<Loop, 3> loops_;  // outer to inner, around the runs
+};
+
+// As BoxCopy, once.
+void CopyBox(const Box& part, const Box& from_box, const std::byte* from,
+             const Box& to_box, std::byte* to, int64_t element_bytes);
 void CombineBox(Combine combine, DType dtype, const Box& part, const Box& from_box,
                 const std::byte* from, const Box& to_box, std::byte* to);
 

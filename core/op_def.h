@@ -162,8 +162,8 @@ struct OpSample {
   std::vector<TensorType> in;
   Attrs attrs;
   std::vector<InputDomain> domains;  // empty: the default for all
-  // Recomputes inputs that are functions of other inputs (statistics of x, say) after the
-  // suite has drawn or perturbed the inputs. Their dependence then counts in the gradient.
+  // Recomputes inputs that are functions of others (statistics of x, say) after the
+  // suite has drawn or perturbed them. Their dependence then counts in the gradient.
   void (*derive)(const OpSample&, std::vector<std::vector<double>>& in) = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -56,22 +57,31 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
     }
     if (!has_mesh) {
       return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat(where, ": the first line must be 'mesh RxC'"));
+                       absl::StrCat(where, ": the first line must be 'mesh RxC', as "
+                                           "in 'mesh 4x4'."));
     }
     const std::pair<absl::string_view, absl::string_view> parts =
         absl::StrSplit(line, absl::MaxSplits(':', 1));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
     const auto it = index.find(name);
     if (it == index.end()) {
+      const std::string nearest = NearestName(name, names);
       return MakeError(
           ErrorCode::kBadPlan,
-          absl::StrCat(where, ": no call '", name, "'; ", NearestName(name, names)));
+          absl::StrCat(where, ": no call '", name, nearest.empty() ? "'." : "'; ",
+                       nearest, " `tatami compile --save_plan FILE` writes a plan "
+                       "with all calls."));
     }
     Cuts& cuts = plan.calls[name];
     for (absl::string_view item :
          absl::StrSplit(parts.second, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
       const std::pair<absl::string_view, absl::string_view> cut =
           absl::StrSplit(item, absl::MaxSplits('=', 1));
+      if (!absl::StrContains(item, '=')) {
+        return MakeError(ErrorCode::kBadPlan,
+                         absl::StrCat(where, ", call ", name, ": '", item,
+                                      "' is not FACTOR=AXES, as in n=y."));
+      }
       TATAMI_ASSIGN_OR_RETURN(cuts[std::string(cut.first)],
                               ParseAxisList(cut.second, plan.mesh), where);
     }
@@ -93,13 +103,15 @@ absl::StatusOr<std::vector<AxisList>> FactorAxes(const Cuts& cuts,
       std::vector<std::string> known;
       for (const Factor& factor : rule.factors) known.push_back(factor.name);
       return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("no factor '", name, "' in ", rule.ToString(),
-                                    "; factors are ", absl::StrJoin(known, ", ")));
+                       absl::StrCat("no factor '", name, "' in the rule '",
+                                    rule.ToString(), "'; factors are ",
+                                    absl::StrJoin(known, ", ")));
     }
     const Factor& factor = rule.factors[f];
     if (factor.kind == FactorKind::kWhole && !list.empty()) {
       return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("factor '", name, "' may not be cut"));
+                       absl::StrCat("factor '", name, "' of the rule '", rule.ToString(),
+                                    "' may not be cut; every node needs all of it"));
     }
     if (factor.kind == FactorKind::kReduce && Parts(list) > factor.size) {
       return MakeError(ErrorCode::kBadPlan,

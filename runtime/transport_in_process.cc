@@ -97,7 +97,9 @@ class InProcessTransport : public Transport {
     return MakeError(
         ErrorCode::kDeadline,
         absl::StrCat("rank ", rank_, " waited ", absl::FormatDuration(deadline),
-                     " for rank ", absl::StrJoin(silent, ", ")));
+                     " in vain for rank ", absl::StrJoin(silent, ", "),
+                     ". See what that rank said last and whether its host is up, "
+                     "then go on with --resume."));
   }
 
   absl::StatusOr<std::vector<Bytes>> GatherToRoot(
@@ -111,7 +113,9 @@ class InProcessTransport : public Transport {
     for (int r = 1; r < size(); ++r) {
       if (!hub_->Receive(r, 0, kGather, absl::Now() + kControlDeadline, all[r])) {
         return MakeError(ErrorCode::kDeadline,
-                         absl::StrCat("rank ", r, " sent nothing"));
+                         absl::StrCat("rank 0 waited ",
+                                      absl::FormatDuration(kControlDeadline),
+                                      " in vain for rank ", r, " to gather from"));
       }
     }
     return all;
@@ -123,7 +127,10 @@ class InProcessTransport : public Transport {
       return absl::OkStatus();
     }
     if (!hub_->Receive(0, rank_, kBroadcast, absl::Now() + kControlDeadline, bytes)) {
-      return MakeError(ErrorCode::kDeadline, "rank 0 sent nothing");
+      return MakeError(ErrorCode::kDeadline,
+                       absl::StrCat("rank ", rank_, " waited ",
+                                    absl::FormatDuration(kControlDeadline),
+                                    " in vain for rank 0 to broadcast"));
     }
     return absl::OkStatus();
   }

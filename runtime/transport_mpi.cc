@@ -35,7 +35,6 @@ class MpiTransport : public Transport {
     for (Pattern& p : patterns_) {
       for (MPI_Request& request : p.requests) MPI_Request_free(&request);
     }
-    MPI_Finalize();
   }
 
   int rank() const override { return rank_; }
@@ -96,7 +95,9 @@ class MpiTransport : public Transport {
     return MakeError(
         ErrorCode::kDeadline,
         absl::StrCat("rank ", rank_, " waited ", absl::FormatDuration(deadline),
-                     " for rank ", absl::StrJoin(silent, ", ")));
+                     " in vain for rank ", absl::StrJoin(silent, ", "),
+                     ". See what that rank said last and whether its host is up, "
+                     "then go on with --resume."));
   }
 
   absl::StatusOr<std::vector<std::vector<std::byte>>> GatherToRoot(
@@ -156,13 +157,21 @@ absl::StatusOr<std::unique_ptr<Transport>> MakeMpiTransport() {
   return std::make_unique<MpiTransport>();
 }
 
-bool LaunchedByMpi() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+void FinalizeMpi() {
+  int initialised = 0;
+  MPI_Initialized(&initialised);
+  if (initialised) MPI_Finalize();
+}
+
+bool LaunchedByMpi() { return RankByMpi() >= 0; }
+
+int RankByMpi() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
     const char* value = std::getenv(name);
-    int size = 0;
-    if (value != nullptr && absl::SimpleAtoi(value, &size)) return true;
+    int rank = 0;
+    if (value != nullptr && absl::SimpleAtoi(value, &rank)) return rank;
   }
-  return false;
+  return -1;
 }
 
 }  // namespace tatami

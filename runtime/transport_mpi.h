@@ -7,11 +7,19 @@
 
 namespace tatami {
 
-// Initialises MPI on first use and finalises it when the transport is destroyed. At
-// most one may be made per process. E0603 when MPI cannot start.
+// Initialises MPI. At most one may be made per process. E0603 when MPI cannot start.
 absl::StatusOr<std::unique_ptr<Transport>> MakeMpiTransport();
+
+// Waits for all ranks and ends MPI; nothing when it was never initialised. To be called
+// after the transport is gone and only by a rank that succeeded: one that failed must
+// not wait for the others here. It ends its process instead, upon which mpirun ends
+// theirs.
+void FinalizeMpi();
 
 // True when this process was started by mpirun (or srun) with more than one rank.
 bool LaunchedByMpi();
+
+// This process's rank by its environment; -1 when it was not started by mpirun.
+int RankByMpi();
 
 }  // namespace tatami

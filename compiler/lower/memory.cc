@@ -222,8 +222,8 @@ Ticks TicksOf(const Program& program) {
       ++ticks.count;
     }
   }
-  if (ticks.count == 0) ticks.count = 1, ticks.names.push_back("the start");
-  --ticks.count;
+  // The host reads after the last call: what dies in that call is not yet free.
+  ticks.names.push_back("the end of the step");
   for (const ProgramFetch& fetch : program.fetches) touch(fetch.buffer);
   ++ticks.count;
   return ticks;

@@ -1,6 +1,7 @@
 #include "runtime/emulator/emulator.h"
 
 #include <cstring>
+#include <ctime>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -17,12 +18,28 @@
 namespace tatami {
 namespace {
 
+// Processor time of this thread: unlike the clock, blind to what else the host runs.
+int64_t ThreadCpuNanos() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return int64_t{1000000000} * t.tv_sec + t.tv_nsec;
+}
+
 // One call of one hosted node, ready to run.
 struct NodeCompute {
   LocalCall local;
   std::shared_ptr<PreparedKernel> kernel;
   std::vector<const std::byte*> in;
   std::byte* out = nullptr;
+  int call = -1;
+  int64_t ns = 0;  // spent so far, when calls are timed
+
+  void Run() const { kernel->Run(local, in, out); }
+  void RunTimed() {
+    const int64_t start = ThreadCpuNanos();
+    Run();
+    ns += ThreadCpuNanos() - start;
+  }
 };
 
 double SecondsSince(int64_t& mark_ns) {
@@ -48,6 +65,7 @@ class EmulatorImpl : public Emulator {
     const Program& p = *program_;
     for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
       TATAMI_ASSIGN_OR_RETURN(SramArena arena, SramArena::Create(p.sram_bytes));
+      if (options_.poison_sram) std::memset(arena.at(0), 0xff, arena.bytes());
       arenas_.push_back(std::move(arena));
       sram_.push_back(arenas_.back().at(0));
     }
@@ -78,8 +96,13 @@ class EmulatorImpl : public Emulator {
       TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
       int64_t mark = absl::GetCurrentTimeNanos();
       pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
-        for (const NodeCompute& c : computes_[s][n])
-          c.kernel->Run(c.local, c.in, c.out);
+        for (NodeCompute& c : computes_[s][n]) {
+          if (options_.time_calls) {
+            c.RunTimed();
+          } else {
+            c.Run();
+          }
+        }
       });
       times_.compute_s += SecondsSince(mark);
     }
@@ -106,6 +129,20 @@ class EmulatorImpl : public Emulator {
   const StepTimes& times() const override { return times_; }
   const Program& program() const override { return *program_; }
 
+  std::vector<CallTime> call_times() const override {
+    std::vector<CallTime> out;
+    if (!options_.time_calls) return out;
+    for (const ProgramCall& call : program_->calls) {
+      out.push_back({.call = call.name, .op = std::string(*call.call->op->name)});
+    }
+    for (const auto& superstep : computes_) {
+      for (const auto& node : superstep) {
+        for (const NodeCompute& c : node) out[c.call].seconds += c.ns * 1e-9;
+      }
+    }
+    return out;
+  }
+
  private:
   NodeCoord Coord(int64_t hosted) const {
     return NodeAt(hosted_.begin + hosted, program_->mesh);
@@ -122,7 +159,6 @@ class EmulatorImpl : public Emulator {
         const int64_t size =
             NumElements(buffer.placement.BoxAt(Coord(n), program_->mesh)) *
             ByteSize(buffer.type.dtype);
-        if (size == 0) continue;
         if (size == 0) continue;
         const int64_t address = program_->Address(static_cast<int>(b), Coord(n));
         if (address < program_->code_bytes || address + size > program_->sram_bytes) {
@@ -160,7 +196,8 @@ class EmulatorImpl : public Emulator {
     for (const DimPlacement& f : c.factors) {
       factors.push_back(f.FactorAt(Coord(n), program_->mesh));
     }
-    NodeCompute compute{.local = MakeLocalCall(call.call, rule, factors)};
+    NodeCompute compute{.local = MakeLocalCall(call.call, rule, factors),
+                        .call = c.call};
     if (IsEmpty(compute.local.out)) return absl::OkStatus();
     for (const Kernel& kernel : *call.call->op->kernels) {
       if (!kernel.supports(compute.local).ok()) continue;
@@ -186,27 +223,19 @@ class EmulatorImpl : public Emulator {
     SuperstepTransfers& t = transfers_[s];
     int64_t mark = absl::GetCurrentTimeNanos();
     if (t.pattern >= 0) {
-      pool_.Run(static_cast<int64_t>(t.packs.size()), [&](int64_t i) {
-        const Pack& p = t.packs[i];
-        CopyBox(p.part, p.from_box, p.from, p.part, p.to, ByteSize(p.dtype));
-      });
+      pool_.Run(static_cast<int64_t>(t.packs.size()),
+                [&](int64_t i) { t.packs[i].Run(); });
       TATAMI_RETURN_IF_ERROR(transport_.Start(t.pattern));
       times_.exchange_s += SecondsSince(mark);
       TATAMI_RETURN_IF_ERROR(transport_.Wait(t.pattern, options_.deadline), Blame(s));
       times_.wait_s += SecondsSince(mark);
     }
     pool_.Run(static_cast<int64_t>(t.copies.size()), [&](int64_t n) {
-      for (const Copy& c : t.copies[n]) {
-        if (c.combines) {
-          CombineBox(c.combine, c.dtype, c.part, c.from_box, c.from, c.to_box, c.to);
-        } else {
-          CopyBox(c.part, c.from_box, c.from, c.to_box, c.to, ByteSize(c.dtype));
-        }
-      }
+      for (const Copy& c : t.copies[n]) c.Run();
     });
     if (!links_counted_) {
       for (const auto& node : t.copies) {
-        for (const Copy& c : node) links_.AddRoute(c.source, c.target, c.bytes());
+        for (const Copy& c : node) links_.AddRoute(c.source, c.target, c.bytes);
       }
     }
     times_.exchange_s += SecondsSince(mark);
@@ -221,8 +250,9 @@ class EmulatorImpl : public Emulator {
     }
     if (names.size() > 4) names.resize(4);
     const NodeCoord first = NodeAt(hosted_.begin, program_->mesh);
-    return absl::StrCat("superstep ", s, ", tensors ", absl::StrJoin(names, ", "),
-                        ", nodes from (", first.row, ",", first.col, ") on");
+    return absl::StrCat("superstep ", s, " of ", program_->supersteps.size(),
+                        ", tensors ", absl::StrJoin(names, ", "), ", for nodes from (",
+                        first.row, ",", first.col, ") on");
   }
 
   absl::Status Write(int buffer, absl::string_view name,

@@ -30,6 +30,17 @@ namespace tatami {
 struct EmulatorOptions {
   int threads = 1;                               // of this rank
   absl::Duration deadline = absl::Seconds(120);  // for one exchange
+  // Fills every node's SRAM with 0xFF, a NaN in every float type, before anything is
+  // written: what a program reads without having brought it there is then seen.
+  bool poison_sram = false;
+  // Times every call on every node, for call_times(): two clock reads a call.
+  bool time_calls = false;
+};
+
+// Processor time of one call of the program so far, summed over the nodes hosted here.
+struct CallTime {
+  std::string call, op;
+  double seconds = 0;
 };
 
 // Where one step's time went on this rank, in seconds.
@@ -67,6 +78,8 @@ class Emulator {
   // moved.
   virtual const LinkBytes& link_bytes() const = 0;
   virtual const StepTimes& times() const = 0;  // of all steps so far
+  // One entry a call in program order; empty unless EmulatorOptions::time_calls.
+  virtual std::vector<CallTime> call_times() const = 0;
   virtual const Program& program() const = 0;
 };
 

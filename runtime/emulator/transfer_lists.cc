@@ -93,24 +93,23 @@ class Builder {
     const int64_t bytes = NumElements(part) * ByteSize(source.type.dtype);
     const Box source_box = source.placement.BoxAt(s, program_.mesh);
     if (from == me && to != me) {
-      out.packs.push_back({.from = Data(e.from, s),
+      out.packs.push_back({.box = BoxCopy(part, source_box, part),
+                           .from = Data(e.from, s),
                            .to = out.send[to].data() + sent[to],
-                           .part = part,
-                           .from_box = source_box,
                            .dtype = source.type.dtype});
       sent[to] += bytes;
       return;
     }
     const bool local = from == me;
     out.copies[NodeIndex(t, program_.mesh) - hosted_.begin].push_back(
-        {.from = local ? Data(e.from, s) : out.receive[from].data() + received[from],
+        {.box = BoxCopy(part, local ? source_box : part,
+                        program_.buffers[e.to].placement.BoxAt(t, program_.mesh)),
+         .from = local ? Data(e.from, s) : out.receive[from].data() + received[from],
          .to = Data(e.to, t),
-         .part = part,
-         .from_box = local ? source_box : part,
-         .to_box = program_.buffers[e.to].placement.BoxAt(t, program_.mesh),
          .dtype = source.type.dtype,
          .combines = !first,
          .combine = e.combine,
+         .bytes = bytes,
          .source = s,
          .target = t});
     if (!local) received[from] += bytes;

@@ -10,23 +10,32 @@ namespace tatami {
 
 // One box copy into a hosted node, from a hosted node or from a message.
 struct Copy {
+  BoxCopy box;
   const std::byte* from = nullptr;
   std::byte* to = nullptr;
-  Box part, from_box, to_box;
   DType dtype = DType::kF32;
   bool combines = false;  // a later term of a sum or maximum
   Combine combine = Combine::kSum;
+  int64_t bytes = 0;
   NodeCoord source, target;
 
-  int64_t bytes() const { return NumElements(part) * ByteSize(dtype); }
+  void Run() const {
+    if (combines) {
+      box.CombineInto(combine, dtype, from, to);
+    } else {
+      box.Copy(ByteSize(dtype), from, to);
+    }
+  }
 };
 
 // One box copied from a hosted node into a message.
 struct Pack {
+  BoxCopy box;
   const std::byte* from = nullptr;
   std::byte* to = nullptr;
-  Box part, from_box;
   DType dtype = DType::kF32;
+
+  void Run() const { box.Copy(ByteSize(dtype), from, to); }
 };
 
 struct SuperstepTransfers {

@@ -88,7 +88,9 @@ absl::StatusOr<ClipDataset> ClipDataset::Load(absl::string_view path,
   std::error_code error;
   if (!fs::exists(root, error)) {
     return MakeError(ErrorCode::kDataMissing,
-                     absl::StrCat("no dataset '", path, "'. Check the path."));
+                     absl::StrCat("no file or folder '", path,
+                                  "' to read data from. A relative path starts at the "
+                                  "folder in which the command runs."));
   }
   std::vector<std::string> files = {root.string()};
   if (fs::is_directory(root, error)) {

@@ -107,12 +107,12 @@ absl::StatusOr<EvaluationResult> Evaluate(Emulator& emulator, const ClipDataset&
                  part(clips.mask, values / 3));
       if (first == 0 && !strip_path.empty()) {
         const size_t clip = clips.frames.size() / batch;
-        TATAMI_RETURN_IF_ERROR(
+        result.strip_written =
             WriteFillStrip(strip_path, {.size = data.options().size,
                                         .frames = data.options().clip.frames,
                                         .truth = part(clips.frames, clip),
                                         .prediction = part(filled, clip),
-                                        .mask = part(clips.mask, clip / 3)}));
+                                        .mask = part(clips.mask, clip / 3)});
       }
     }
     if (steers) {

@@ -17,6 +17,7 @@ absl::Status FeedBatch(Emulator& emulator, const ClipBatch& batch);
 struct EvaluationResult {
   std::map<std::string, double> metrics;    // rank 0 only
   std::map<std::string, double> baselines;  // rank 0 only
+  absl::Status strip_written;               // a full disk costs the picture only
 };
 
 // Copies the states of `from` that `to` has too. Collective.

@@ -61,8 +61,10 @@ class TrainingRun {
       for (const std::string& warning : latest.warnings) Say(warning);
       if (!latest.checkpoint) {
         return MakeError(ErrorCode::kCheckpointMismatch,
-                         absl::StrCat("nothing to resume: ", options_.run_dir,
-                                      " holds no checkpoint; run without --resume"));
+                         absl::StrCat("'", options_.run_dir,
+                                      "' holds no checkpoint to resume from. Start "
+                                      "without --resume, or give --out the folder of "
+                                      "the run to go on with."));
       }
       std::vector<std::pair<std::string, TensorType>> expected;
       for (const ProgramState& s : p.states)
@@ -71,7 +73,7 @@ class TrainingRun {
           CheckCheckpointMatches(*latest.checkpoint, options_.model, expected),
           latest.path);
       for (const NamedTensor& t : latest.checkpoint->tensors) found[t.name] = &t;
-      first_step_ = latest.checkpoint->step;
+      first_step_ = saved_step_ = latest.checkpoint->step;
       Say(absl::StrCat("resumed ", latest.path, " after step ", first_step_));
     }
     for (const ProgramState& s : p.states) {
@@ -153,21 +155,33 @@ class TrainingRun {
     if (!std::isfinite(loss)) {
       return MakeError(
           ErrorCode::kNotFinite,
-          absl::StrCat("the loss is ", loss, " at step ", step + 1,
-                       " with learning rate ", rate,
-                       "; the last checkpoint is "
-                       "from before. Lower --learning_rate or set --clip_norm"));
+          absl::StrCat("the loss is ", std::isnan(loss) ? "NaN" : "infinite",
+                       " at step ", step + 1, " of ", options_.steps,
+                       ", with learning rate ", rate,
+                       ". Lower --learning_rate or set --clip_norm, then ",
+                       saved_step_ > 0
+                           ? absl::StrCat("go on from step ", saved_step_,
+                                          ", the newest checkpoint, with --resume.")
+                           : "start again; no checkpoint was written yet."));
     }
     summary_.loss = loss;
     if (!root()) return absl::OkStatus();
     progress_->Report(step + 1, loss, NowSeconds());
-    return Record(step + 1, {{"train/loss", loss}, {"train/learning_rate", rate}});
+    Record(step + 1, {{"train/loss", loss}, {"train/learning_rate", rate}});
+    return absl::OkStatus();
   }
 
-  absl::Status Record(int64_t step, const std::vector<Metric>& metrics) {
-    if (metrics_ == nullptr) return absl::OkStatus();
-    TATAMI_RETURN_IF_ERROR(metrics_->Write(step, metrics));
-    return tensorboard_->Write(step, NowSeconds(), metrics);
+  // A full disk costs metrics, not the training.
+  void Record(int64_t step, const std::vector<Metric>& metrics) {
+    if (metrics_ == nullptr) return;
+    absl::Status written = metrics_->Write(step, metrics);
+    if (written.ok()) written = tensorboard_->Write(step, NowSeconds(), metrics);
+    if (written.ok()) return;
+    Say(absl::StrCat("warning: metrics of step ", step,
+                     " and later are not written; training goes on. ",
+                     written.message()));
+    metrics_ = nullptr;  // a record may be cut short: nothing may follow it
+    tensorboard_ = nullptr;
   }
 
   absl::Status Measure(int64_t step) {
@@ -192,7 +206,13 @@ class TrainingRun {
     if (!metrics.empty()) Say(line);
     summary_.metrics = std::move(result.metrics);
     summary_.baselines = std::move(result.baselines);
-    return root() ? Record(step, metrics) : absl::OkStatus();
+    if (!result.strip_written.ok()) {
+      Say(absl::StrCat("warning: the picture of step ", step,
+                       " is missing; training goes on. ",
+                       result.strip_written.message()));
+    }
+    if (root()) Record(step, metrics);
+    return absl::OkStatus();
   }
 
   absl::Status SaveStates(int64_t step) {
@@ -217,6 +237,8 @@ class TrainingRun {
       Say(absl::StrCat("warning: the checkpoint of step ", step,
                        " was not written; training goes on, earlier ones stay. ",
                        saved.message()));
+    } else {
+      saved_step_ = step;
     }
     return absl::OkStatus();
   }
@@ -237,6 +259,7 @@ class TrainingRun {
   std::unique_ptr<Emulator> emulator_, evaluator_;
   std::shared_ptr<const Program> evaluate_;
   int64_t first_step_ = 0;
+  int64_t saved_step_ = 0;  // of the newest good checkpoint; 0 when there is none
   std::optional<Progress> progress_;
   std::unique_ptr<MetricsWriter> metrics_;
   std::unique_ptr<TensorboardWriter> tensorboard_;

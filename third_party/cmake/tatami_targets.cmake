@@ -29,7 +29,15 @@ function(tatami_library name)
   target_link_libraries(${name} PUBLIC tatami_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
 
-# LABEL sets the CTest label; the default is the folder's name.
+# What the sanitizers must know; each suppression has its reason in its file.
+set(suppressions ${CMAKE_SOURCE_DIR}/tests/support)
+set(sanitizer_environment
+  "LSAN_OPTIONS=suppressions=${suppressions}/lsan.supp:print_suppressions=0"
+  "TSAN_OPTIONS=suppressions=${suppressions}/tsan.supp:print_suppressions=0:second_deadlock_stack=1"
+  "UBSAN_OPTIONS=print_stacktrace=1")
+
+# LABEL sets the CTest label; the default is the folder's name. A test labelled mpi starts
+# ranks of its own, so nothing runs beside it.
 function(tatami_test name)
   if(NOT TATAMI_TESTS)
     return()
@@ -43,7 +51,13 @@ function(tatami_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  if(TATAMI_SANITIZE)
+    math(EXPR ARG_TIMEOUT "4 * ${ARG_TIMEOUT}")
+  endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+    ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;${sanitizer_environment}")
+  if(ARG_LABEL STREQUAL mpi)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
 endfunction()

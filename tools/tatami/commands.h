@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/status/status.h"
 
@@ -11,10 +13,16 @@ namespace tatami {
 // Where the chosen subcommand leaves its outcome; main turns it into an exit code.
 struct CommandOutcome {
   absl::Status status;
+  // What --json adds to the error object of a failed command.
+  nlohmann::json failure = nlohmann::json::object();
+  // Set when the ranks that the command started have told everything already.
+  std::optional<int> reported_exit_code;
 };
 
 void AddTrainCommand(CLI::App& app, CommandOutcome& outcome);
 void AddCompileCommand(CLI::App& app, CommandOutcome& outcome);
+void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
+void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);
 void AddDoctorCommand(CLI::App& app, CommandOutcome& outcome);

@@ -1,11 +1,15 @@
 // tatami compile
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "core/error.h"
+#include "core/proto/wire.h"
 #include "core/status_macros.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
@@ -22,7 +26,9 @@ struct CompileFlags {
 absl::Status WriteFile(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   if (!(file << text).flush()) {
-    return MakeError(ErrorCode::kStorage, "cannot write " + path);
+    return MakeError(ErrorCode::kStorage,
+                     "cannot write '" + path + "': " + std::strerror(errno) +
+                         ". Check that its folder is there and has room.");
   }
   return absl::OkStatus();
 }
@@ -55,17 +61,37 @@ void Explain(const Compiled& c) {
   }
 }
 
-absl::Status RunCompile(const CompileFlags& flags) {
+// What --json tells of a choice that does not fit: the keys that are known then.
+nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& overflow) {
+  return {{"model", choice.preset.name},
+          {"machine", choice.machine.name},
+          {"mesh", choice.mesh.ToString()},
+          {"fits", false},
+          {"peak_bytes", overflow.needed_bytes},
+          {"sram_bytes", overflow.available_bytes},
+          {"worst_node", {overflow.row, overflow.col}},
+          {"superstep", overflow.superstep}};
+}
+
+// On failure, `failure` gets what --json tells beside the error.
+absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
-  TATAMI_ASSIGN_OR_RETURN(
-      const Compiled c,
-      CompileTraining(choice, {.name = flags.optimizer,
-                               .weight_decay = choice.preset.weight_decay}));
+  const absl::StatusOr<Compiled> compiled = CompileTraining(
+      choice,
+      {.name = flags.optimizer, .weight_decay = choice.preset.weight_decay});
+  if (const auto overflow = GetSramOverflow(compiled.status())) {
+    failure = RefusalObject(choice, *overflow);
+  }
+  TATAMI_RETURN_IF_ERROR(compiled.status());
+  const Compiled& c = *compiled;
   if (!flags.save_plan.empty()) {
     TATAMI_RETURN_IF_ERROR(WriteFile(flags.save_plan, c.plan.ToString(c.graph)));
   }
   if (!flags.save_program.empty()) {
-    TATAMI_RETURN_IF_ERROR(WriteFile(flags.save_program, c.program.ToString()));
+    TATAMI_RETURN_IF_ERROR(WriteFile(
+        flags.save_program, absl::EndsWith(flags.save_program, ".tatami")
+                                ? SerializeProgram(c.program, WireForm::kBinary)
+                                : c.program.ToString()));
   }
   if (flags.explain) Explain(c);
   const LinkBytes links = CountLinkBytes(c.program);
@@ -111,10 +137,13 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_flag("--explain", flags->explain, "every call's cut and transfers");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");
   command->add_option("--save_program", flags->save_program,
-                      "write the program's text");
+                      "write the program: to FILE.tatami for `tatami inspect`, "
+                      "else as text");
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
-  command->callback([flags, &outcome] { outcome.status = RunCompile(*flags); });
+  command->callback([flags, &outcome] {
+    outcome.status = RunCompile(*flags, outcome.failure);
+  });
 }
 
 }  // namespace tatami

@@ -1,8 +1,11 @@
 #include "tools/tatami/launch.h"
 
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -13,6 +16,47 @@
 #include "core/error.h"
 
 namespace tatami {
+namespace {
+
+// The highest exit code that tatami itself gives: see core/error.h.
+constexpr int kExitCodeMax = 7;
+
+volatile std::sig_atomic_t mpirun_pid = 0;
+void PassOn(int signal) {
+  if (mpirun_pid > 0) kill(mpirun_pid, signal);
+}
+
+// Waits for mpirun. It has Ctrl-C from the terminal itself; other requests to end are
+// passed on, so that no rank is left behind.
+int WaitForMpirun(pid_t pid) {
+  mpirun_pid = pid;
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, PassOn);
+  std::signal(SIGHUP, PassOn);
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  mpirun_pid = 0;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+absl::Status RankEnded(int ranks, int code) {
+  if (code <= 128) {
+    return MakeError(ErrorCode::kLaunch,
+                     absl::StrCat("mpirun ended with code ", code, " for --np ", ranks,
+                                  ". See whether `mpirun -np ", ranks,
+                                  " hostname` works here, or use --np 1."));
+  }
+  return MakeError(
+      ErrorCode::kLaunch,
+      absl::StrCat("one of ", ranks, " ranks was ended by signal ", code - 128, " (",
+                   strsignal(code - 128),
+                   "), and mpirun ended the others. Killed without a cause here often "
+                   "means that memory ran out: see `dmesg`. Start again with "
+                   "--resume."));
+}
+
+}  // namespace
 
 std::vector<std::string> OwnCommandLine() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -28,8 +72,10 @@ std::vector<std::string> OwnCommandLine() {
   return words;
 }
 
-absl::Status ExecUnderMpirun(int ranks, int threads) {
+absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
+  // -q: mpirun is silent about ranks that fail, since they speak for themselves.
   std::vector<std::string> words = {"mpirun",
+                                    "-q",
                                     "-np",
                                     absl::StrCat(ranks),
                                     "--oversubscribe",
@@ -45,11 +91,19 @@ absl::Status ExecUnderMpirun(int ranks, int threads) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  execvp(argv[0], argv.data());
-  return MakeError(
-      ErrorCode::kLaunch,
-      absl::StrCat("cannot start mpirun for --np ", ranks, ": ", std::strerror(errno),
-                   "; install Open MPI (Debian: openmpi-bin) or use --np 1"));
+  pid_t pid = 0;
+  if (const int error =
+          posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ);
+      error != 0) {
+    return MakeError(
+        ErrorCode::kLaunch,
+        absl::StrCat("cannot start mpirun for --np ", ranks, ": ", std::strerror(error),
+                     ". Install Open MPI (Debian: apt-get install openmpi-bin) or use "
+                     "--np 1."));
+  }
+  const int code = WaitForMpirun(pid);
+  if (code > kExitCodeMax) return RankEnded(ranks, code);
+  return code;
 }
 
 }  // namespace tatami

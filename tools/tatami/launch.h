@@ -4,15 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace tatami {
 
 // The words of this process's command line.
 std::vector<std::string> OwnCommandLine();
 
-// Replaces this process by mpirun with `ranks` copies of it. Returns only on failure:
-// E0603 when mpirun is not there.
-absl::Status ExecUnderMpirun(int ranks, int threads);
+// Runs mpirun with `ranks` copies of this process and waits for it. Returns the exit
+// code of the ranks, which have then told what there was to tell. E0603 when mpirun
+// cannot start or a rank was ended by a signal.
+absl::StatusOr<int> RunUnderMpirun(int ranks, int threads);
 
 }  // namespace tatami

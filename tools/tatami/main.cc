@@ -1,53 +1,67 @@
 // The command `tatami`. Flags live only here; the work is done elsewhere.
-#include <unistd.h>
-
+#include <algorithm>
 #include <iostream>
-#include <regex>
+#include <nlohmann/json.hpp>
 
+#include "absl/time/clock.h"
 #include "core/error.h"
+#include "runtime/transport_mpi.h"
 #include "tools/tatami/commands.h"
+#include "tools/tatami/parse_failure.h"
 
+namespace tatami {
 namespace {
 
-// "did you mean" for a flag or subcommand that CLI11 does not know.
-std::string Suggestion(const CLI::App& app, const std::string& message) {
-  const CLI::App* command = &app;
-  for (const CLI::App* sub : app.get_subcommands()) command = sub;
-  std::vector<std::string> known;
-  for (const CLI::Option* option : command->get_options()) {
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  }
-  for (const CLI::App* sub : command->get_subcommands({}))
-    known.push_back(sub->get_name());
-  static const std::regex kLast("([^ ]+)$");
-  std::smatch match;
-  if (!std::regex_search(message, match, kLast)) return "";
-  const std::string name = tatami::NearestName(match[1].str(), known);
-  return name.empty() ? "" : "; " + name;
+// How long mpirun may take to end the other ranks once one has failed: Open MPI lets a
+// second pass between its signals.
+constexpr absl::Duration kEndOfRanks = absl::Seconds(4);
+
+// An error that all ranks share is told by rank 0, upon whose end mpirun ends the
+// others. One that still lives after that has an error of its own to tell.
+void Report(const CommandOutcome& outcome, bool json) {
+  const int rank = RankByMpi();
+  if (rank > 0) absl::SleepFor(kEndOfRanks);
+  std::cerr << "tatami: " << (rank > 0 ? "rank " + std::to_string(rank) + ": " : "")
+            << outcome.status.message() << std::endl;
+  if (!json) return;
+  nlohmann::json object = outcome.failure;
+  const auto code = GetErrorCode(outcome.status);
+  object["error"] = {{"code", code ? ErrorCodeName(*code) : ""},
+                     {"message", outcome.status.message()}};
+  std::cout << object.dump() << std::endl;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app{"Tatami trains driving-video networks on a mesh of small SRAM nodes"};
+int Main(int argc, char** argv) {
+  CLI::App app{"Tatami trains driving-video networks on a mesh of small SRAM nodes",
+               "tatami"};
   app.require_subcommand(1);
-  tatami::CommandOutcome outcome;
-  tatami::AddTrainCommand(app, outcome);
-  tatami::AddCompileCommand(app, outcome);
-  tatami::AddModelsCommand(app, outcome);
-  tatami::AddMachinesCommand(app, outcome);
-  tatami::AddDoctorCommand(app, outcome);
+  CommandOutcome outcome;
+  AddTrainCommand(app, outcome);
+  AddCompileCommand(app, outcome);
+  AddBenchCommand(app, outcome);
+  AddInspectCommand(app, outcome);
+  AddModelsCommand(app, outcome);
+  AddMachinesCommand(app, outcome);
+  AddDoctorCommand(app, outcome);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    outcome.status =
-        tatami::MakeError(tatami::ErrorCode::kBadFlag,
-                          std::string(error.what()) + Suggestion(app, error.what()) +
-                              ". See tatami --help");
+    outcome.status = ParseFailure(app, error);
   }
-  if (!outcome.status.ok()) {
-    std::cerr << "tatami: " << outcome.status.message() << std::endl;
+  if (outcome.reported_exit_code) return *outcome.reported_exit_code;
+  if (outcome.status.ok()) {
+    FinalizeMpi();
+    return 0;
   }
-  return tatami::ExitCodeOf(outcome.status);
+  const bool json =
+      std::any_of(argv, argv + argc,
+                  [](const char* word) { return std::string(word) == "--json"; });
+  Report(outcome, json);
+  return ExitCodeOf(outcome.status);
 }
+
+}  // namespace
+}  // namespace tatami
+
+int main(int argc, char** argv) { return tatami::Main(argc, argv); }

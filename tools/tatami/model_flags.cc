@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "tools/tatami/parse_failure.h"
 
 namespace tatami {
 
@@ -15,7 +16,7 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--machine", flags.machine,
                      "name of a machine or a .textproto file, see `tatami machines`");
   command.add_option("--mesh", flags.mesh, "rows x columns of nodes, as 8x8");
-  command.add_option("--batch", flags.batch, "samples in one step");
+  command.add_option("--batch", flags.batch, "samples in one step")->check(AtLeast(1));
   command.add_option("--plan", flags.plan_file,
                      "file that pins cuts of calls; the search fills in the rest");
 }
@@ -39,15 +40,13 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
   }
   TATAMI_RETURN_IF_ERROR(CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols));
   choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
-  if (choice.batch < 1) {
-    return MakeError(ErrorCode::kBadFlag,
-                     absl::StrCat("--batch must be at least 1; got ", flags.batch));
-  }
   if (!flags.plan_file.empty()) {
     std::ifstream file(flags.plan_file);
     if (!file) {
       return MakeError(ErrorCode::kDataMissing,
-                       absl::StrCat("cannot read the plan file ", flags.plan_file));
+                       absl::StrCat("cannot read plan file '", flags.plan_file,
+                                    "'. Check the path of --plan; `tatami compile "
+                                    "--save_plan FILE` writes one to start from."));
     }
     std::stringstream text;
     text << file.rdbuf();

@@ -14,6 +14,7 @@
 #include "tools/tatami/commands.h"
 #include "tools/tatami/launch.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/parse_failure.h"
 
 namespace tatami {
 namespace {
@@ -45,6 +46,20 @@ ClipDatasetOptions DatasetOptions(const ModelPreset& preset, const TrainFlags& f
   return options;
 }
 
+// Said in terms of the flags; CheckSchedule says it in terms of its fields.
+absl::Status CheckCycleHasRoom(const TrainerOptions& options) {
+  const int64_t steps_min =
+      static_cast<int64_t>(1 / options.schedule.cycle_rise_share) + 1;
+  if (options.schedule.kind != ScheduleKind::kOneCycle || options.steps >= steps_min) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      ErrorCode::kBadFlag,
+      absl::StrCat("--schedule one_cycle needs at least ", steps_min,
+                   " steps, to rise and to fall; --steps is ", options.steps,
+                   ". Use more steps or --schedule constant."));
+}
+
 absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                                                   const TrainFlags& flags) {
   TrainerOptions options{.model = choice.preset.name,
@@ -57,6 +72,7 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                          .resume = flags.resume,
                          .emulator = {.threads = flags.threads}};
   TATAMI_ASSIGN_OR_RETURN(options.schedule.kind, ParseScheduleKind(flags.schedule));
+  TATAMI_RETURN_IF_ERROR(CheckCycleHasRoom(options));
   options.schedule.base_rate =
       flags.learning_rate > 0 ? flags.learning_rate : choice.preset.learning_rate;
   options.schedule.total_steps = options.steps;
@@ -90,25 +106,31 @@ void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
             << "checkpoints, metrics and pictures are in " << flags.out << std::endl;
 }
 
-absl::Status RunTrain(const TrainFlags& flags) {
+// When it started ranks of its own, their exit code goes to `ranks_exit_code`.
+absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_code) {
   TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
   if (choice.preset.task == "classification") {
     return MakeError(
         ErrorCode::kBadFlag,
         absl::StrCat("'", choice.preset.name,
                      "' needs images with class labels, "
-                     "which no --data folder gives; train a drivenet, or see "
-                     "`tatami bench` for this model"));
+                     "which no --data folder gives. Train a drivenet, or see "
+                     "`tatami bench` for this model."));
   }
   if (flags.np < 1 || flags.np > choice.mesh.nodes()) {
     return MakeError(ErrorCode::kBadFlag,
                      absl::StrCat("--np must be 1 to ", choice.mesh.nodes(),
-                                  ", the nodes of the mesh; got ", flags.np));
+                                  ", since a rank hosts at least one of the ",
+                                  choice.mesh.nodes(), " nodes of mesh ",
+                                  choice.mesh.ToString(), "; got ", flags.np, "."));
   }
   TATAMI_ASSIGN_OR_RETURN(const TrainerOptions options,
                           MakeTrainerOptions(choice, flags));
   TATAMI_ASSIGN_OR_RETURN(HeldOut held_out, ParseHeldOut(flags.held_out));
-  if (flags.np > 1 && !LaunchedByMpi()) return ExecUnderMpirun(flags.np, flags.threads);
+  if (flags.np > 1 && !LaunchedByMpi()) {
+    TATAMI_ASSIGN_OR_RETURN(ranks_exit_code, RunUnderMpirun(flags.np, flags.threads));
+    return absl::OkStatus();
+  }
 
   std::unique_ptr<Transport> transport = MakeSingleTransport();
   if (LaunchedByMpi()) {
@@ -160,18 +182,23 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--np", flags->np, "ranks; above 1 starts mpirun")
       ->capture_default_str();
   command->add_option("--threads", flags->threads, "threads per rank")
+      ->check(AtLeast(1))
       ->capture_default_str();
-  command->add_option("--steps", flags->steps, "steps in all");
-  command->add_option("--seed", flags->seed)->capture_default_str();
+  command->add_option("--steps", flags->steps, "steps in all")->check(AtLeast(1));
+  command->add_option("--seed", flags->seed)->check(AtLeast(0))->capture_default_str();
   command->add_option("--out", flags->out, "run folder")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the newest good checkpoint");
   command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
       ->capture_default_str();
-  command->add_option("--learning_rate", flags->learning_rate,
-                      "highest rate of the schedule");
-  command->add_option("--weight_decay", flags->weight_decay);
-  command->add_option("--clip_norm", flags->clip_norm,
-                      "clip gradients to this global norm");
+  command
+      ->add_option("--learning_rate", flags->learning_rate,
+                   "highest rate of the schedule")
+      ->check(Above(0));
+  command->add_option("--weight_decay", flags->weight_decay)->check(AtLeast(0));
+  command
+      ->add_option("--clip_norm", flags->clip_norm,
+                   "clip gradients to this global norm; 0: do not")
+      ->check(AtLeast(0));
   command
       ->add_option("--schedule", flags->schedule, "constant, step, cosine or one_cycle")
       ->capture_default_str();
@@ -181,12 +208,16 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command
       ->add_option("--checkpoint_every", flags->checkpoint_every,
                    "steps; 0: at the end")
+      ->check(AtLeast(0))
       ->capture_default_str();
   command->add_option("--evaluate_every", flags->evaluate_every, "steps; 0: at the end")
+      ->check(AtLeast(0))
       ->capture_default_str();
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
-  command->callback([flags, &outcome] { outcome.status = RunTrain(*flags); });
+  command->callback([flags, &outcome] {
+    outcome.status = RunTrain(*flags, outcome.reported_exit_code);
+  });
 }
 
 }  // namespace tatami

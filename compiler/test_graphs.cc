@@ -1,0 +1,91 @@
+#include "compiler/test_graphs.h"
+
+#include "compiler/lower/lower.h"
+#include "compiler/training_step.h"
+#include "core/check.h"
+#include "core/random.h"
+#include "ops/activation.h"
+#include "ops/arithmetic.h"
+#include "ops/conv.h"
+#include "ops/loss.h"
+#include "ops/matmul.h"
+#include "ops/pool.h"
+#include "ops/reshape.h"
+
+namespace tatami {
+
+ConvNet BuildConvNet(GraphBuilder& g, TestActivation activation) {
+  const Value x = g.Input("x", {DType::kF32, {2, 7, 6, 3}});
+  const Value target = g.Input("target", {DType::kF32, {2, 5}});
+  const Init init{.kind = Init::kNormal, .scale = 0.3};
+  const Value w = g.State("conv.weight", {DType::kF32, {4, 3, 3, 3}}, init, true);
+  const Value bias = g.State("conv.bias", {DType::kF32, {4}}, init, true);
+  const Value fc = g.State("fc.weight", {DType::kF32, {5, 36}}, init, true);
+  const WindowOptions same{
+      .stride = {1, 1}, .dilation = {1, 1}, .pad_lo = {1, 1}, .pad_hi = {1, 1}};
+  Value y = ConvBias(g, x, w, bias, {.window = same});
+  y = activation == TestActivation::kRelu ? Relu(g, y) : Silu(g, y);
+  y = Mul(g, y, y);  // read twice: two gradients meet
+  y = AveragePool(g, y, {{.kernel = {2, 2}, .window = {.stride = {2, 2}}}});
+  y = Matmul(g, Reshape(g, y, {2, 36}), fc, {.transpose_b = 1});
+  const Value loss = MseLoss(g, y, target);
+  g.Output("y", y);
+  g.Output("loss", loss);
+  return {loss, {w, bias, fc}};
+}
+
+Graph ConvNetTrainingStep() {
+  GraphBuilder g("conv_net");
+  const ConvNet net = BuildConvNet(g, TestActivation::kRelu);
+  AddTrainingStep(g, net.loss, net.parameters, {.name = "sgd", .clip_norm = 1.0});
+  absl::StatusOr<Graph> graph = g.Finish();
+  TATAMI_CHECK(graph.ok()) << graph.status();
+  return *std::move(graph);
+}
+
+std::map<int, std::vector<double>> DrawF64(const Graph& graph, uint64_t seed) {
+  std::map<int, std::vector<double>> out;
+  for (size_t v = 0; v < graph.values.size(); ++v) {
+    const GraphValue& value = graph.values[v];
+    if (value.kind == ValueKind::kComputed) continue;
+    std::vector<double>& x = out[static_cast<int>(v)];
+    for (int64_t i = 0; i < value.type.num_elements(); ++i) {
+      x.push_back(RandomNormal(seed, StreamOf(value.name), i));
+    }
+  }
+  return out;
+}
+
+Plan DrawPlan(const Graph& graph, const Mesh& mesh, uint64_t seed) {
+  Plan plan{.mesh = mesh};
+  for (size_t c = 0; c < graph.calls.size(); ++c) {
+    const OpCall call = graph.CallOf(static_cast<int>(c));
+    const IndexRule rule = (*call.op->rule)(call);
+    Cuts& cuts = plan.calls[graph.calls[c].name];
+    for (const MeshAxis axis : {MeshAxis::kY, MeshAxis::kX}) {
+      const uint64_t bits =
+          RandomBits(seed, StreamOf(graph.calls[c].name), static_cast<uint64_t>(axis));
+      const uint64_t f = bits % (rule.factors.size() + 1);  // the last: not cut
+      if (AxisSize(mesh, axis) == 1 || f == rule.factors.size()) continue;
+      const Factor& factor = rule.factors[f];
+      AxisList longer = cuts[factor.name];
+      longer.push_back(WholeAxis(mesh, axis));
+      const bool too_short =
+          factor.kind == FactorKind::kReduce && Parts(longer) > factor.size;
+      if (factor.kind != FactorKind::kWhole && !too_short) cuts[factor.name] = longer;
+      if (cuts[factor.name].empty()) cuts.erase(factor.name);
+    }
+  }
+  return plan;
+}
+
+Program LoweredTrainingStep(const Mesh& mesh, uint64_t seed) {
+  const Graph graph = ConvNetTrainingStep();
+  absl::StatusOr<Program> program =
+      Lower(graph, DrawPlan(graph, mesh, seed),
+            {.machine = "test", .sram_bytes = 1 << 20, .code_bytes = 4096});
+  TATAMI_CHECK(program.ok()) << program.status();
+  return *std::move(program);
+}
+
+}  // namespace tatami

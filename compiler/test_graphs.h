@@ -1,0 +1,37 @@
+// Graphs, plans and values for the tests of the compiler.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/graph.h"
+#include "core/plan.h"
+#include "core/program.h"
+
+namespace tatami {
+
+// x[2,7,6,3] -> conv + bias -> activation -> its square -> average pool -> matmul ->
+// squared error. Smooth unless the activation is relu.
+struct ConvNet {
+  Value loss;
+  std::vector<Value> parameters;  // conv.weight, conv.bias, fc.weight
+};
+enum class TestActivation { kSilu, kRelu };
+ConvNet BuildConvNet(GraphBuilder& g, TestActivation activation);
+
+// The net with its backward pass and one SGD step with momentum; outputs loss and y.
+Graph ConvNetTrainingStep();
+
+// Normal numbers for every input and state, by value id, drawn by name: two graphs with
+// the same names get the same numbers.
+std::map<int, std::vector<double>> DrawF64(const Graph& graph, uint64_t seed);
+
+// A plan that cuts each call over each mesh axis in some legal way, or not.
+Plan DrawPlan(const Graph& graph, const Mesh& mesh, uint64_t seed);
+
+// The training step, lowered with DrawPlan.
+Program LoweredTrainingStep(const Mesh& mesh, uint64_t seed);
+
+}  // namespace tatami

@@ -1,0 +1,131 @@
+#include "compiler/verify_memory.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "compiler/lower/memory.h"
+#include "core/status_macros.h"
+
+namespace tatami {
+namespace {
+
+class MemoryVerifier {
+ public:
+  explicit MemoryVerifier(const Program& program) : p_(program) {}
+
+  absl::Status Run() const {
+    TATAMI_RETURN_IF_ERROR(CheckSizes());
+    for (size_t c = 0; c < p_.classes.size(); ++c) {
+      TATAMI_RETURN_IF_ERROR(CheckAddresses(p_.classes[c]),
+                             absl::StrCat("node class ", c));
+      TATAMI_RETURN_IF_ERROR(CheckOverlaps(p_.classes[c]),
+                             absl::StrCat("node class ", c));
+    }
+    return CheckLifetimes();
+  }
+
+ private:
+  absl::Status Bug(absl::string_view what) const {
+    return absl::InternalError(absl::StrCat("verifier: ", what));
+  }
+
+  // A buffer of the storage, to name it by.
+  std::string NameOf(int storage) const {
+    for (const ProgramBuffer& b : p_.buffers) {
+      if (b.storage == storage) return b.name;
+    }
+    return absl::StrCat("storage ", storage);
+  }
+
+  // Every node's box fits the storage of the node's class.
+  absl::Status CheckSizes() const {
+    std::vector<int64_t> nodes(p_.classes.size(), 0);
+    for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
+      const NodeCoord node = NodeAt(n, p_.mesh);
+      const NodeClass& c = p_.classes[p_.class_of_node[n]];
+      ++nodes[p_.class_of_node[n]];
+      for (const ProgramBuffer& b : p_.buffers) {
+        const int64_t bytes =
+            NumElements(b.placement.BoxAt(node, p_.mesh)) * ByteSize(b.type.dtype);
+        if (bytes <= c.storage_bytes[b.storage]) continue;
+        return Bug(absl::StrCat("storage too small: ", b.name, " has ", bytes,
+                                " bytes on node (", node.row, ",", node.col,
+                                "), its storage ", c.storage_bytes[b.storage]));
+      }
+    }
+    for (size_t c = 0; c < nodes.size(); ++c) {
+      if (nodes[c] == p_.classes[c].nodes) continue;
+      return Bug(absl::StrCat("class ", c, " says ", p_.classes[c].nodes,
+                              " nodes and has ", nodes[c]));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckAddresses(const NodeClass& c) const {
+    if (c.peak_bytes > p_.sram_bytes) {
+      return Bug(absl::StrCat("the peak is ", c.peak_bytes, " of ", p_.sram_bytes,
+                              " bytes of SRAM"));
+    }
+    for (size_t s = 0; s < c.address.size(); ++s) {
+      if (c.storage_bytes[s] == 0) continue;
+      const int64_t begin = c.address[s], end = begin + c.storage_bytes[s];
+      const auto fail = [&](absl::string_view why) {
+        return Bug(absl::StrCat(NameOf(static_cast<int>(s)), " lies at [", begin, ",",
+                                end, "): ", why));
+      };
+      if (begin < p_.code_bytes) return fail("over the code");
+      if (end > p_.sram_bytes) return fail("beyond the SRAM");
+      if (end > c.peak_bytes) return fail("above the peak of its class");
+      if (begin % kSramAlignment != 0) return fail("not aligned");
+    }
+    return absl::OkStatus();
+  }
+
+  // Storages that are alive at one tick do not share bytes.
+  absl::Status CheckOverlaps(const NodeClass& c) const {
+    std::vector<int> order;
+    for (size_t s = 0; s < c.address.size(); ++s) {
+      if (c.storage_bytes[s] > 0) order.push_back(static_cast<int>(s));
+    }
+    std::sort(order.begin(), order.end(),
+              [&](int a, int b) { return c.address[a] < c.address[b]; });
+    for (size_t i = 0; i < order.size(); ++i) {
+      for (size_t j = i + 1; j < order.size(); ++j) {
+        const int a = order[i], b = order[j];
+        if (c.address[b] >= c.address[a] + c.storage_bytes[a]) break;
+        const auto &x = p_.storage_lifetime[a], &y = p_.storage_lifetime[b];
+        if (x.first <= y.second && y.first <= x.second) {
+          return Bug(
+              absl::StrCat(NameOf(a), " and ", NameOf(b), " overlap while alive"));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // A storage is alive whenever one of its buffers is.
+  absl::Status CheckLifetimes() const {
+    const Ticks ticks = TicksOf(p_);
+    for (size_t b = 0; b < p_.buffers.size(); ++b) {
+      std::pair<int, int> needed = ticks.buffer[b];
+      if (p_.buffers[b].persistent) needed = {0, ticks.count - 1};
+      if (needed.first < 0) continue;
+      const auto& life = p_.storage_lifetime[p_.buffers[b].storage];
+      if (needed.first >= life.first && needed.second <= life.second) continue;
+      return Bug(absl::StrCat("its storage lives ticks ", life.first, "-", life.second,
+                              " and it ", needed.first, "-", needed.second, ": ",
+                              p_.buffers[b].name));
+    }
+    return absl::OkStatus();
+  }
+
+  const Program& p_;
+};
+
+}  // namespace
+
+absl::Status VerifyMemory(const Program& program) {
+  return MemoryVerifier(program).Run();
+}
+
+}  // namespace tatami

@@ -1,0 +1,307 @@
+// The wire forms of real graphs, plans and Programs (core/proto/wire.h).
+#include "core/proto/wire.h"
+
+#include <random>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "compiler/test_graphs.h"
+#include "compiler/verify.h"
+#include "core/error.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "ops/all_ops.h"
+
+namespace tatami {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr WireForm kForms[] = {WireForm::kBinary, WireForm::kText};
+
+TEST(ProgramWire, RoundTripsInBothForms) {
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    const Program p = LoweredTrainingStep({2, 3}, seed);
+    for (const WireForm form : kForms) {
+      const std::string bytes = SerializeProgram(p, form);
+      EXPECT_EQ(SerializeProgram(p, form), bytes);
+      const auto read = ParseProgram(bytes, FindOp);
+      ASSERT_TRUE(read.ok()) << read.status();
+      EXPECT_EQ(read->ToString(), p.ToString());
+      EXPECT_EQ(SerializeProgram(*read, form), bytes);
+      EXPECT_TRUE(VerifyProgram(*read).ok()) << VerifyProgram(*read);
+    }
+  }
+}
+
+TEST(GraphWire, RoundTripsInBothForms) {
+  const Graph graph = ConvNetTrainingStep();
+  for (const WireForm form : kForms) {
+    const std::string bytes = SerializeGraph(graph, form);
+    const auto read = ParseGraph(bytes, FindOp);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->ToString(), graph.ToString());
+    EXPECT_EQ(SerializeGraph(*read, form), bytes);
+    for (size_t v = 0; v < graph.values.size(); ++v) {
+      EXPECT_EQ(read->values[v].producer, graph.values[v].producer);
+      EXPECT_EQ(read->values[v].init.scale, graph.values[v].init.scale);
+      EXPECT_EQ(read->values[v].trainable, graph.values[v].trainable);
+    }
+  }
+}
+
+TEST(PlanWire, RoundTripsInBothForms) {
+  const Graph graph = ConvNetTrainingStep();
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const Plan plan = DrawPlan(graph, {4, 6}, seed);
+    for (const WireForm form : kForms) {
+      const std::string bytes = SerializePlan(plan, form);
+      const auto read = ParsePlanWire(bytes, graph);
+      ASSERT_TRUE(read.ok()) << read.status();
+      EXPECT_EQ(read->ToString(graph), plan.ToString(graph));
+      EXPECT_EQ(SerializePlan(*read, form), bytes);
+    }
+  }
+}
+
+// The text form without its checksum, so that an edit is judged by what it says.
+std::string EditableText(const Program& p) {
+  std::vector<std::string> lines =
+      absl::StrSplit(SerializeProgram(p, WireForm::kText), '\n');
+  std::erase_if(lines, [](const std::string& line) {
+    return absl::StartsWith(line, "checksum");
+  });
+  return absl::StrJoin(lines, "\n");
+}
+
+std::string Message(const absl::StatusOr<Program>& program) {
+  if (!program.ok()) {
+    EXPECT_EQ(GetErrorCode(program.status()), ErrorCode::kUnknownField);
+  }
+  return std::string(program.status().message());
+}
+
+// Replaces the first `from` of the text form by `to`; what the reader says of it.
+std::string AfterEdit(absl::string_view from, absl::string_view to) {
+  std::string text = EditableText(LoweredTrainingStep({2, 3}, 0));
+  const size_t at = text.find(std::string(from));
+  EXPECT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), std::string(to));
+  return Message(ParseProgram(text, FindOp));
+}
+
+TEST(ProgramWire, NamesTheFieldThatIsWrong) {
+  EXPECT_EQ(AfterEdit("version: 1", "version: 1"), "");
+  EXPECT_THAT(AfterEdit("version: 1", "version: 2"),
+              HasSubstr("version is 2; this build reads version 1"));
+  EXPECT_THAT(AfterEdit("tatami.program", "tatami.plan"),
+              HasSubstr("format is 'tatami.plan'; must be 'tatami.program'"));
+  EXPECT_THAT(AfterEdit("op: \"conv\"", "op: \"konv\""),
+              HasSubstr("op 'konv' is not known to this build (calls["));
+  EXPECT_THAT(AfterEdit("name: \"groups\"", "name: \"group\""),
+              HasSubstr("are not those of op conv"));
+  EXPECT_THAT(AfterEdit("rows: 2", "rows: 0"),
+              HasSubstr("mesh.rows is 0; must be 1 to 1048576"));
+  EXPECT_THAT(AfterEdit("rows: 2", "rows: 3"),
+              HasSubstr("the length of class_of_node is 6; must be 9 to 9"));
+  EXPECT_THAT(AfterEdit("sram_bytes: ", "sram_bytes: -"),
+              HasSubstr("sram_bytes is -1048576"));
+  EXPECT_THAT(AfterEdit("  storage: 0", "  storage: 9999"),
+              HasSubstr("storage is 9999; must be 0 to "));
+  EXPECT_THAT(AfterEdit("    from: ", "    from: 99999"),
+              HasSubstr("(exchanges[0]) (supersteps["));
+  EXPECT_THAT(AfterEdit("  machine:", "  machin:"), HasSubstr("machin"));
+  EXPECT_THAT(AfterEdit("model: \"conv_net\"", ""), HasSubstr("missing field model"));
+  EXPECT_THAT(AfterEdit("dims: 7", "dims: 70000000000000"),
+              HasSubstr("a dim is 70000000000000; must be 1 to "));
+  EXPECT_THAT(AfterEdit("dtype: \"f32\"", "dtype: \"f64\""), HasSubstr("'f64'"));
+  EXPECT_THAT(AfterEdit("axis: \"y\"", "axis: \"z\""),
+              HasSubstr("axis is 'z'; must be y or x"));
+}
+
+TEST(ProgramWire, ADamagedFileIsRefusedByItsChecksum) {
+  const Program p = LoweredTrainingStep({2, 3}, 0);
+  const std::string text = SerializeProgram(p, WireForm::kText);
+  const std::string changed =
+      absl::StrReplaceAll(text, {{"peak_bytes: ", "peak_bytes: 1"}});
+  ASSERT_NE(changed, text);
+  EXPECT_THAT(Message(ParseProgram(changed, FindOp)),
+              testing::AnyOf(HasSubstr("checksum is"), HasSubstr("peak_bytes is")));
+  EXPECT_THAT(Message(ParseProgram("", FindOp)), HasSubstr("length of the file is 0"));
+  EXPECT_THAT(Message(ParseProgram(
+                  SerializeProgram(p, WireForm::kBinary).substr(0, 400), FindOp)),
+              HasSubstr("encoding is broken"));
+  EXPECT_THAT(Message(ParseProgram(SerializePlan({}, WireForm::kBinary), FindOp)),
+              HasSubstr("E0104"));
+}
+
+struct Draw {
+  std::mt19937_64 bits;
+  size_t operator()(size_t count) { return bits() % count; }
+};
+
+// One to four byte-wise changes: flips, new values, removed, doubled and moved ranges.
+std::string Mutated(std::string bytes, Draw& draw) {
+  for (size_t n = 1 + draw(4); n > 0 && bytes.size() > 1; --n) {
+    const size_t at = draw(bytes.size());
+    const size_t length = std::min(bytes.size() - at, 1 + draw(12));
+    switch (draw(5)) {
+      case 0:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << draw(8)));
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(draw(256));
+        break;
+      case 2:
+        bytes.erase(at, length);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(at, length));
+        break;
+      default:
+        bytes.replace(draw(bytes.size() - length + 1), length,
+                      bytes.substr(at, length));
+    }
+  }
+  return bytes;
+}
+
+// Other numbers and other lines in the text form: gets deeper than broken encodings.
+std::string MutatedText(const std::string& text, Draw& draw) {
+  static const auto* const kNumbers =
+      new std::vector<std::string>{"0",
+                                   "1",
+                                   "2",
+                                   "3",
+                                   "7",
+                                   "-1",
+                                   "64",
+                                   "1000000",
+                                   "2147483647",
+                                   "4294967296",
+                                   "9223372036854775807",
+                                   "-9223372036854775808"};
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (size_t n = 1 + draw(3); n > 0; --n) {
+    const size_t at = draw(lines.size());
+    const size_t colon = lines[at].find(": ");
+    switch (draw(4)) {
+      case 0:
+        lines.erase(lines.begin() + static_cast<int64_t>(at));
+        break;
+      case 1: {
+        const std::string copy = lines[draw(lines.size())];
+        lines.insert(lines.begin() + static_cast<int64_t>(at), copy);
+        break;
+      }
+      default:
+        if (colon == std::string::npos) break;
+        lines[at] =
+            lines[at].substr(0, colon + 2) + (*kNumbers)[draw(kNumbers->size())];
+    }
+  }
+  return absl::StrJoin(lines, "\n");
+}
+
+// What is accepted must be usable: it prints, counts, verifies or is refused by the
+// verifier, and is the same when written and read again.
+void UseAccepted(const Program& p) {
+  EXPECT_FALSE(p.ToString().empty());
+  if (p.mesh.nodes() <= 64) CountLinkBytes(p);
+  VerifyProgram(p).IgnoreError();
+  const std::string bytes = SerializeProgram(p, WireForm::kBinary);
+  const auto again = ParseProgram(bytes, FindOp);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->ToString(), p.ToString());
+}
+
+constexpr int kMutations = 10000;
+
+// With its checksum: whatever is accepted is what was written.
+TEST(ProgramWire, NoMutationOfTheBinaryFormIsMistakenForAProgram) {
+  const Program p = LoweredTrainingStep({2, 3}, 0);
+  const std::string bytes = SerializeProgram(p, WireForm::kBinary);
+  Draw draw{std::mt19937_64(1)};
+  int accepted = 0;
+  for (int i = 0; i < kMutations; ++i) {
+    const std::string mutated = Mutated(bytes, draw);
+    const auto read = ParseProgram(mutated, FindOp);
+    if (!read.ok()) continue;
+    ++accepted;
+    ASSERT_EQ(SerializeProgram(*read, WireForm::kBinary), bytes) << "mutation " << i;
+  }
+  std::printf("%d of %d mutations changed nothing\n", accepted, kMutations);
+}
+
+// Without: the structure alone must keep the reader and its users from harm.
+TEST(ProgramWire, NoMutationWithoutChecksumDoesHarm) {
+  const Program p = LoweredTrainingStep({2, 3}, 0);
+  std::string bytes = SerializeProgram(p, WireForm::kBinary);
+  // format 2 + 14 bytes, version 2 bytes, checksum 2 + 16 bytes
+  bytes.erase(18, 18);
+  ASSERT_TRUE(ParseProgram(bytes, FindOp).ok());
+  const std::string text = EditableText(p);
+  Draw draw{std::mt19937_64(2)};
+  int accepted = 0, verified = 0;
+  for (int i = 0; i < kMutations; ++i) {
+    const auto read = ParseProgram(
+        i % 2 == 0 ? Mutated(bytes, draw) : MutatedText(text, draw), FindOp);
+    if (!read.ok()) {
+      ASSERT_EQ(GetErrorCode(read.status()), ErrorCode::kUnknownField) << read.status();
+      continue;
+    }
+    ++accepted;
+    verified += VerifyProgram(*read).ok();
+    UseAccepted(*read);
+  }
+  std::printf("%d of %d mutations read, %d of them also verified\n", accepted,
+              kMutations, verified);
+  EXPECT_GT(accepted, 100) << "the mutations do not reach beyond the first checks";
+}
+
+TEST(GraphWire, NoMutationDoesHarm) {
+  const std::string text = SerializeGraph(ConvNetTrainingStep(), WireForm::kText);
+  const std::string bytes = SerializeGraph(ConvNetTrainingStep(), WireForm::kBinary);
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  std::erase_if(lines, [](const std::string& line) {
+    return absl::StartsWith(line, "checksum");
+  });
+  const std::string editable = absl::StrJoin(lines, "\n");
+  ASSERT_TRUE(ParseGraph(editable, FindOp).ok());
+  Draw draw{std::mt19937_64(3)};
+  int accepted = 0;
+  for (int i = 0; i < kMutations; ++i) {
+    const auto read = ParseGraph(
+        i % 2 == 0 ? Mutated(bytes, draw) : MutatedText(editable, draw), FindOp);
+    if (!read.ok()) continue;
+    ++accepted;
+    ASSERT_TRUE(VerifyGraph(*read).ok());
+    ASSERT_FALSE(read->ToString().empty());
+  }
+  std::printf("%d of %d mutations read\n", accepted, kMutations);
+  EXPECT_GT(accepted, 10);
+}
+
+TEST(PlanWire, NoMutationDoesHarm) {
+  const Graph graph = ConvNetTrainingStep();
+  const Plan plan = DrawPlan(graph, {4, 6}, 1);
+  const std::string text = SerializePlan(plan, WireForm::kText);
+  const std::string bytes = SerializePlan(plan, WireForm::kBinary);
+  Draw draw{std::mt19937_64(4)};
+  int accepted = 0;
+  for (int i = 0; i < kMutations; ++i) {
+    const auto read = ParsePlanWire(
+        i % 2 == 0 ? Mutated(bytes, draw) : MutatedText(text, draw), graph);
+    if (!read.ok()) continue;
+    ++accepted;
+    const auto again = ParsePlan(read->ToString(graph), graph);
+    ASSERT_TRUE(again.ok()) << again.status() << "\n" << read->ToString(graph);
+  }
+  EXPECT_GT(accepted, 10);
+}
+
+}  // namespace
+}  // namespace tatami

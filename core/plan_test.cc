@@ -1,0 +1,106 @@
+#include "core/plan.h"
+
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "core/error.h"
+#include "core/toy_ops.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace tatami {
+namespace {
+
+using ::testing::HasSubstr;
+
+// x[12,8] w[8,10], then by element with whole rows.
+Graph TwoCalls() {
+  GraphBuilder g("two");
+  const Value x = g.Input("x", {DType::kF32, {12, 8}});
+  const Value w = g.State("w", {DType::kF32, {8, 10}}, {}, true);
+  g.Output("y", g.Call(ToyRowsOp(), {g.Call(ToyMatmulOp(), {x, w}, {{"scale", 1.0}})}));
+  return *g.Finish();
+}
+
+std::string ParseFault(absl::string_view text) {
+  const auto plan = ParsePlan(text, TwoCalls());
+  if (plan.ok()) return "";
+  EXPECT_EQ(GetErrorCode(plan.status()), ErrorCode::kBadPlan) << text;
+  return std::string(plan.status().message());
+}
+
+TEST(Plan, TextIsReadBack) {
+  const Graph graph = TwoCalls();
+  const std::string text =
+      "mesh 4x6\n"
+      "toy_matmul: k=x:(2)3 m=y,x:(1)2\n"
+      "toy_rows: d1=x\n";
+  const auto plan = ParsePlan(text, graph);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->ToString(graph), text);
+}
+
+// Every factor gets random digits of the mesh; what is printed is what is read.
+TEST(Plan, RandomPlansSurviveTheirText) {
+  const Graph graph = TwoCalls();
+  const Mesh mesh{4, 6};
+  const AxisRef digits[] = {{MeshAxis::kY, 1, 2},
+                            {MeshAxis::kY, 2, 2},
+                            {MeshAxis::kX, 1, 2},
+                            {MeshAxis::kX, 2, 3}};
+  std::mt19937_64 bits(3);
+  for (int i = 0; i < 300; ++i) {
+    Plan plan{.mesh = mesh};
+    for (const GraphCall& call : graph.calls) {
+      const bool matmul = call.op == &ToyMatmulOp();
+      for (const AxisRef& digit : digits) {
+        const uint64_t use = bits() % 4;
+        if (matmul && use < 3) {
+          const std::string factor(1, "mkn"[use]);
+          AxisList& list = plan.calls[call.name][factor];
+          list.push_back(digit);
+          if (factor == "k" && Parts(list) > 8) list.pop_back();
+          if (list.empty()) plan.calls[call.name].erase(factor);
+        } else if (!matmul && use == 0) {
+          plan.calls[call.name]["d1"].push_back(digit);
+        }
+      }
+    }
+    const std::string text = plan.ToString(graph);
+    const auto read = ParsePlan(text, graph);
+    ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
+    ASSERT_EQ(read->ToString(graph), text);
+    for (const auto& [name, cuts] : plan.calls) {
+      ASSERT_EQ(read->calls.at(name), cuts) << text;
+    }
+  }
+}
+
+TEST(Plan, CommentsBlankLinesAndMissingCallsAreFine) {
+  const Graph graph = TwoCalls();
+  const auto plan =
+      ParsePlan("# pinned\n\nmesh 2x2  # small\n toy_rows : d1=y \n", graph);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->calls.size(), 1u);
+  EXPECT_EQ(plan->ToString(graph), "mesh 2x2\ntoy_matmul:\ntoy_rows: d1=y\n");
+}
+
+TEST(Plan, RefusesWithTheLineAndTheReason) {
+  EXPECT_EQ(ParseFault("mesh 2x2\ntoy_matmul: m=y\n"), "");
+  EXPECT_THAT(ParseFault("toy_matmul: m=y\n"), HasSubstr("line 1 of the plan"));
+  EXPECT_THAT(ParseFault("mesh 2x2\n\ntoy_matmull: m=y\n"),
+              ::testing::AllOf(HasSubstr("line 3"), HasSubstr("toy_matmul'")));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: q=y\n"), HasSubstr("no factor 'q'"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y n=y\n"),
+              HasSubstr("cuts two factors of one call"));
+  EXPECT_THAT(ParseFault("mesh 4x2\ntoy_matmul: m=y:(1)2 n=y\n"),
+              HasSubstr("cuts two factors of one call"));
+  EXPECT_EQ(ParseFault("mesh 4x2\ntoy_matmul: m=y:(1)2 n=y:(2)2\n"), "");
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_rows: d0=y\n"), HasSubstr("may not be cut"));
+  EXPECT_THAT(ParseFault("mesh 9x1\ntoy_matmul: k=y\n"),
+              HasSubstr("has 8 elements, too few for 9 parts"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=z\n"), HasSubstr("is not known"));
+}
+
+}  // namespace
+}  // namespace tatami

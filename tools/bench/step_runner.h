@@ -1,0 +1,63 @@
+// Training steps on random data, in this process: what benchmarks time and what the
+// comparison with PyTorch steps through. No files, no ingest, one rank.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "compiler/compile.h"
+#include "compiler/training_step.h"
+#include "core/machine.h"
+#include "models/model.h"
+#include "runtime/emulator/emulator.h"
+#include "runtime/transport.h"
+
+namespace tatami {
+
+struct StepSetup {
+  ModelPreset preset;
+  MachineSpec machine;
+  Mesh mesh;
+  int64_t batch = 1;
+  OptimizerOptions optimizer;
+  double learning_rate = 0.01;
+  uint64_t seed = 1;
+  EmulatorOptions emulator;
+};
+
+using FeedBytes = std::map<std::string, std::vector<std::byte>>;
+
+class StepRunner {
+ public:
+  // Builds, compiles and prepares the training step and writes its initial states.
+  // Errors: those of Compile and Emulator::Create.
+  static absl::StatusOr<std::unique_ptr<StepRunner>> Create(const StepSetup& setup);
+
+  // Every input of step `step` (from 0): pixels uniform in [-0.5, 0.5), a mask that
+  // hides three of four, labels uniform over the classes, the learning rate and the
+  // step number. A function of (seed, name, step) alone.
+  FeedBytes RandomFeeds(int64_t step) const;
+  absl::Status Feed(const FeedBytes& feeds);
+  absl::Status Step() { return emulator_->Step(); }
+  // The output `loss` of the last step.
+  absl::StatusOr<float> Loss();
+
+  Emulator& emulator() { return *emulator_; }
+  const Compiled& compiled() const { return compiled_; }
+  const StepSetup& setup() const { return setup_; }
+
+ private:
+  StepRunner() = default;
+
+  StepSetup setup_;
+  Compiled compiled_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Emulator> emulator_;
+};
+
+}  // namespace tatami

@@ -1,0 +1,120 @@
+// tatami bench
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_format.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+#include "tools/bench/bench_step.h"
+#include "tools/tatami/commands.h"
+#include "tools/tatami/model_flags.h"
+
+namespace tatami {
+namespace {
+
+struct BenchStepFlags {
+  ModelFlags model;
+  std::string against = "pytorch";
+  int threads = 2, runs = 5, steps = 2;
+  bool profile = false, json = false;
+};
+
+nlohmann::json ToJson(const BenchResult& r) {
+  return {{"name", r.name},
+          {"ours", r.ours},
+          {"peer", r.peer},
+          {"ratio", r.ratio},
+          {"unit", r.unit},
+          {"cpu_ratio", r.cpu_ratio},
+          {"runs", r.ours_runs.size()},
+          {"peer_name", r.peer_name},
+          {"ours_runs", r.ours_runs},
+          {"peer_runs", r.peer_runs}};
+}
+
+void PrintCallTimes(const std::vector<OpTime>& times) {
+  double total = 0;
+  for (const OpTime& t : times) total += t.seconds;
+  std::cout << absl::StreamFormat("%-28s %6s %10s %7s  %s\n", "op", "calls",
+                                  "ms a step", "share", "slowest call");
+  for (const OpTime& t : times) {
+    std::cout << absl::StreamFormat("%-28s %6d %10.2f %6.1f%%  %s %.2f ms\n", t.op,
+                                    t.calls, t.seconds * 1e3, 100 * t.seconds / total,
+                                    t.slowest, t.slowest_seconds * 1e3);
+  }
+  std::cout << absl::StreamFormat("%-28s %6s %10.2f  (summed over nodes)\n", "total",
+                                  "", total * 1e3);
+}
+
+absl::Status RunBenchStep(const BenchStepFlags& flags) {
+  if (flags.runs < 1 || flags.steps < 1 || flags.threads < 1) {
+    return MakeError(ErrorCode::kBadFlag,
+                     "--runs, --steps and --threads must be at least 1");
+  }
+  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  const StepSetup setup{.preset = choice.preset,
+                        .machine = choice.machine,
+                        .mesh = choice.mesh,
+                        .batch = choice.batch,
+                        .optimizer = {.name = "sgd", .weight_decay = 0},
+                        .learning_rate = 1e-3,
+                        .emulator = {.threads = flags.threads}};
+  const BenchStepOptions options{.runs = flags.runs, .steps = flags.steps};
+  if (flags.profile) {
+    TATAMI_ASSIGN_OR_RETURN(const std::vector<OpTime> times,
+                            ProfileStep(setup, options));
+    PrintCallTimes(times);
+  }
+  absl::StatusOr<BenchResult> result;
+  if (flags.against == "pytorch") {
+    result = BenchAgainstPytorch(setup, options);
+  } else if (flags.against == "host") {
+    result = BenchAgainstHost(setup, options);
+  } else if (flags.against == "none") {
+    return absl::OkStatus();
+  } else {
+    return MakeError(ErrorCode::kBadFlag,
+                     "--against is pytorch, host or none; got " + flags.against);
+  }
+  TATAMI_RETURN_IF_ERROR(result.status());
+  std::cout << absl::StreamFormat(
+      "%s: %.3f %s, %s %.3f, ratio %.3f, by processor time %.3f (medians of %d "
+      "interleaved runs)\n",
+      result->name, result->ours, result->unit, result->peer_name, result->peer,
+      result->ratio, result->cpu_ratio, result->ours_runs.size());
+  for (size_t i = 0; i < result->ours_runs.size(); ++i) {
+    std::cout << absl::StreamFormat("  run %d: %.3f and %.3f\n", i + 1,
+                                    result->ours_runs[i], result->peer_runs[i]);
+  }
+  if (flags.json) std::cout << ToJson(*result).dump() << std::endl;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
+  auto flags = std::make_shared<BenchStepFlags>();
+  CLI::App* bench = app.add_subcommand("bench", "measure beside a rival, interleaved");
+  bench->require_subcommand(1);
+  CLI::App* command = bench->add_subcommand("step", "training steps on random data");
+  command->footer(
+      "Example:\n  tatami bench step --model resnet50 --machine host --mesh 1x2 "
+      "--batch 8\n  tatami bench step --model drivenet-small --against host");
+  AddModelFlags(*command, flags->model);
+  command->add_option("--against", flags->against, "pytorch, host or none")
+      ->capture_default_str();
+  command->add_option("--threads", flags->threads, "of this process, and of PyTorch")
+      ->capture_default_str();
+  command->add_option("--runs", flags->runs, "timed runs of each side")
+      ->capture_default_str();
+  command->add_option("--steps", flags->steps, "training steps in a run")
+      ->capture_default_str();
+  command->add_flag("--profile", flags->profile,
+                    "first print where a step's compute time goes, by op");
+  command->add_flag("--json", flags->json,
+                    "the last line of output is one JSON object");
+  command->callback([flags, &outcome] { outcome.status = RunBenchStep(*flags); });
+}
+
+}  // namespace tatami
