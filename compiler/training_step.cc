@@ -19,7 +19,8 @@ void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& para
     g.Output("grad_norm", norm);
   }
   if (options.name == "adamw") {
-    AddAdamW(g, parameters, gradients, rate, step, {.weight_decay = options.weight_decay});
+    AddAdamW(g, parameters, gradients, rate, step,
+             {.weight_decay = options.weight_decay});
   } else if (options.name == "sgd") {
     AddSgd(g, parameters, gradients, rate,
            {.momentum = options.momentum, .weight_decay = options.weight_decay});

@@ -16,8 +16,8 @@ struct OptimizerOptions {
 };
 
 // Appends the gradients of `loss` and one update of every parameter. Makes the inputs
-// learning_rate f32 [] and step f32 [] (1 at the first step) and, when clipping, the output
-// grad_norm f32 []. Errors stick in g; E0101 for an unknown optimizer.
+// learning_rate f32 [] and step f32 [] (1 at the first step) and, when clipping, the
+// output grad_norm f32 []. Errors stick in g; E0101 for an unknown optimizer.
 void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& parameters,
                      const OptimizerOptions& options);
 

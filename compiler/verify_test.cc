@@ -1,9 +1,10 @@
 // Each property of VerifyProgram, shown to fail on a Program damaged on purpose.
 #include "compiler/verify.h"
 
+#include <algorithm>
 #include <functional>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
 #include "compiler/test_graphs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -83,7 +84,7 @@ bool IsRead(const Program& p, int buffer) {
 
 void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
 
-std::vector<Damage> ExchangeDamages() {
+std::vector<Damage> ExchangeOrderDamages() {
   return {
       {"a receive without a send",
        OnExchange([](Program& p, Superstep& s, size_t e) {
@@ -119,6 +120,11 @@ std::vector<Damage> ExchangeDamages() {
          return true;
        }),
        {"filled twice at once"}},
+  };
+}
+
+std::vector<Damage> ExchangeTermDamages() {
+  return {
       {"a source that is no partition",
        OnExchange([](Program& p, Superstep& s, size_t e) {
          for (const ProgramBuffer& b : p.buffers) {
@@ -160,7 +166,7 @@ std::vector<Damage> ExchangeDamages() {
   };
 }
 
-std::vector<Damage> ComputeDamages() {
+std::vector<Damage> ComputeCutDamages() {
   return {
       {"a halo narrower by one",
        OnCompute([](Program& p, ComputeOp& c) {
@@ -208,6 +214,11 @@ std::vector<Damage> ComputeDamages() {
          return !(out.placement.dims[0].axes == out.placement.partial);
        }),
        {"not placed as the output", "not a partition", "placed otherwise"}},
+  };
+}
+
+std::vector<Damage> ComputeOrderDamages() {
+  return {
       {"a call is dropped",
        [](Program& p) {
          for (Superstep& s : p.supersteps) {
@@ -259,7 +270,7 @@ std::vector<Damage> ComputeDamages() {
   };
 }
 
-std::vector<Damage> MemoryDamages() {
+std::vector<Damage> AddressDamages() {
   const auto shift = [](int64_t bytes) {
     return OnStorage([bytes](Program& p, NodeClass& c, int s) {
       if (c.address[s] + bytes < p.code_bytes) return false;
@@ -307,6 +318,11 @@ std::vector<Damage> MemoryDamages() {
          return true;
        }),
        {"storage too small"}},
+  };
+}
+
+std::vector<Damage> LifetimeDamages() {
+  return {
       {"a storage that dies before its last reader",
        OnStorage([](Program& p, NodeClass&, int s) {
          auto& life = p.storage_lifetime[s];
@@ -446,11 +462,17 @@ std::string TestNameOf(const ::testing::TestParamInfo<Damage>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Exchange, Damaged, ::testing::ValuesIn(ExchangeDamages()),
+INSTANTIATE_TEST_SUITE_P(ExchangeOrder, Damaged,
+                         ::testing::ValuesIn(ExchangeOrderDamages()), TestNameOf);
+INSTANTIATE_TEST_SUITE_P(ExchangeTerms, Damaged,
+                         ::testing::ValuesIn(ExchangeTermDamages()), TestNameOf);
+INSTANTIATE_TEST_SUITE_P(ComputeCuts, Damaged, ::testing::ValuesIn(ComputeCutDamages()),
                          TestNameOf);
-INSTANTIATE_TEST_SUITE_P(Compute, Damaged, ::testing::ValuesIn(ComputeDamages()),
+INSTANTIATE_TEST_SUITE_P(ComputeOrder, Damaged,
+                         ::testing::ValuesIn(ComputeOrderDamages()), TestNameOf);
+INSTANTIATE_TEST_SUITE_P(Addresses, Damaged, ::testing::ValuesIn(AddressDamages()),
                          TestNameOf);
-INSTANTIATE_TEST_SUITE_P(Memory, Damaged, ::testing::ValuesIn(MemoryDamages()),
+INSTANTIATE_TEST_SUITE_P(Lifetimes, Damaged, ::testing::ValuesIn(LifetimeDamages()),
                          TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Edge, Damaged, ::testing::ValuesIn(EdgeDamages()), TestNameOf);
 

@@ -106,14 +106,15 @@ TEST(ProgramWire, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(AfterEdit("rows: 2", "rows: 0"),
               HasSubstr("mesh.rows is 0; must be 1 to 1048576"));
   EXPECT_THAT(AfterEdit("rows: 2", "rows: 3"),
-              HasSubstr("the length of class_of_node is 6; must be 9 to 9"));
+              HasSubstr("is not a sub-axis of 3 nodes (placement.dims[1]) "
+                        "(buffers[0])"));
   EXPECT_THAT(AfterEdit("sram_bytes: ", "sram_bytes: -"),
               HasSubstr("sram_bytes is -1048576"));
   EXPECT_THAT(AfterEdit("  storage: 0", "  storage: 9999"),
               HasSubstr("storage is 9999; must be 0 to "));
   EXPECT_THAT(AfterEdit("    from: ", "    from: 99999"),
               HasSubstr("(exchanges[0]) (supersteps["));
-  EXPECT_THAT(AfterEdit("  machine:", "  machin:"), HasSubstr("machin"));
+  EXPECT_THAT(AfterEdit("machine: ", "machin: "), HasSubstr("named \"machin\""));
   EXPECT_THAT(AfterEdit("model: \"conv_net\"", ""), HasSubstr("missing field model"));
   EXPECT_THAT(AfterEdit("dims: 7", "dims: 70000000000000"),
               HasSubstr("a dim is 70000000000000; must be 1 to "));

@@ -66,6 +66,7 @@ TEST(GraphBuilder, TheFirstErrorSticks) {
   EXPECT_FALSE(bad.valid());
   EXPECT_FALSE(g.ok());
   g.Call(ToyRowsOp(), {bad});
+  g.Fail(absl::InternalError("a later error"));
   g.Update(bad, x);
   g.Output("bad", bad);
   const auto graph = g.Finish();

@@ -57,8 +57,9 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
     }
     if (!has_mesh) {
       return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat(where, ": the first line must be 'mesh RxC', as "
-                                           "in 'mesh 4x4'."));
+                       absl::StrCat(where,
+                                    ": the first line must be 'mesh RxC', as "
+                                    "in 'mesh 4x4'."));
     }
     const std::pair<absl::string_view, absl::string_view> parts =
         absl::StrSplit(line, absl::MaxSplits(':', 1));
@@ -66,11 +67,11 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
     const auto it = index.find(name);
     if (it == index.end()) {
       const std::string nearest = NearestName(name, names);
-      return MakeError(
-          ErrorCode::kBadPlan,
-          absl::StrCat(where, ": no call '", name, nearest.empty() ? "'." : "'; ",
-                       nearest, " `tatami compile --save_plan FILE` writes a plan "
-                       "with all calls."));
+      return MakeError(ErrorCode::kBadPlan,
+                       absl::StrCat(where, ": no call '", name,
+                                    nearest.empty() ? "'." : "'; ", nearest,
+                                    " `tatami compile --save_plan FILE` writes a plan "
+                                    "with all calls."));
     }
     Cuts& cuts = plan.calls[name];
     for (absl::string_view item :
@@ -102,16 +103,17 @@ absl::StatusOr<std::vector<AxisList>> FactorAxes(const Cuts& cuts,
     if (f < 0) {
       std::vector<std::string> known;
       for (const Factor& factor : rule.factors) known.push_back(factor.name);
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("no factor '", name, "' in the rule '",
-                                    rule.ToString(), "'; factors are ",
-                                    absl::StrJoin(known, ", ")));
+      return MakeError(
+          ErrorCode::kBadPlan,
+          absl::StrCat("no factor '", name, "' in the rule '", rule.ToString(),
+                       "'; factors are ", absl::StrJoin(known, ", ")));
     }
     const Factor& factor = rule.factors[f];
     if (factor.kind == FactorKind::kWhole && !list.empty()) {
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("factor '", name, "' of the rule '", rule.ToString(),
-                                    "' may not be cut; every node needs all of it"));
+      return MakeError(
+          ErrorCode::kBadPlan,
+          absl::StrCat("factor '", name, "' of the rule '", rule.ToString(),
+                       "' may not be cut; every node needs all of it"));
     }
     if (factor.kind == FactorKind::kReduce && Parts(list) > factor.size) {
       return MakeError(ErrorCode::kBadPlan,

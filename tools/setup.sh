@@ -15,7 +15,7 @@ if ((EUID == 0)); then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 # Objects of one checkout serve another: the folder is no part of what they mean.
-export CCACHE_NOHASHDIR=1
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
 
 install_packages() {
   local missing=() package sudo=()

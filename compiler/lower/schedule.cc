@@ -179,13 +179,20 @@ class Scheduler {
     return buffer;
   }
 
+  // The buffer of a value that the host or a state takes: an input has none of its own.
+  int HostBuffer(int value) {
+    return graph_.values[value].kind == ValueKind::kInput
+               ? FeedFor(value, ReplicatedPlacement(graph_.values[value].type.dims))
+               : held_[value];
+  }
+
   // States whose next value lies elsewhere are copied at the end of the step.
   void AddUpdates() {
     out_.next_of_state.assign(program().states.size(), -1);
     for (const auto& [state, next] : graph_.updates) {
       for (size_t s = 0; s < state_of_value_.size(); ++s) {
         if (state_of_value_[s].first != state) continue;
-        const int buffer = held_[next];
+        const int buffer = HostBuffer(next);
         const bool local = program().buffers[buffer].placement ==
                                program().buffers[state_of_value_[s].second].placement &&
                            graph_.values[next].kind == ValueKind::kComputed &&
@@ -202,7 +209,7 @@ class Scheduler {
 
   void AddFetches() {
     for (const auto& [name, value] : graph_.outputs) {
-      program().fetches.push_back({.output = name, .buffer = held_[value]});
+      program().fetches.push_back({.output = name, .buffer = HostBuffer(value)});
     }
   }
 

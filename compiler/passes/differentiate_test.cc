@@ -1,7 +1,5 @@
 #include "compiler/passes/differentiate.h"
 
-#include "absl/strings/str_cat.h"
-#include "compiler/passes/remove_dead_calls.h"
 #include "compiler/test_graphs.h"
 #include "core/error.h"
 #include "core/random.h"
@@ -15,7 +13,6 @@ namespace tatami {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 double LossAt(const Graph& graph, int loss,
               const std::map<int, std::vector<double>>& values) {
@@ -71,18 +68,6 @@ TEST(Differentiate, KeepsEveryExistingCallAsItIs) {
   kept.calls.resize(before.calls.size());
   kept.values.resize(before.values.size());
   EXPECT_EQ(kept.ToString(), before.ToString());
-}
-
-// The gradient by the pictures would be the dearest of all, and nobody asked for it.
-TEST(Differentiate, NothingIsComputedForInputs) {
-  GraphBuilder g("net");
-  const ConvNet net = BuildConvNet(g, TestActivation::kRelu);
-  const std::vector<Value> d = Differentiate(g, net.loss, net.parameters);
-  for (size_t p = 0; p < d.size(); ++p) g.Output(absl::StrCat("d", p), d[p]);
-  Graph graph = *g.Finish();
-  ASSERT_TRUE(RemoveDeadCalls(graph).ok());
-  EXPECT_THAT(graph.ToString(), HasSubstr("conv_weight_grad"));
-  EXPECT_THAT(graph.ToString(), Not(HasSubstr("conv_input_grad")));
 }
 
 TEST(Differentiate, AParameterThatDoesNotReachTheLossIsRefusedByName) {

@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
 
 #include <cmath>
@@ -116,8 +117,7 @@ std::map<std::string, size_t> SignatureOf(const Attrs& attrs) {
 absl::StatusOr<AttrValue> ValueOf(const proto::Attribute& attribute) {
   switch (attribute.value_case()) {
     case proto::Attribute::kIntValue:
-      TATAMI_RETURN_IF_ERROR(
-          CheckRange("int", attribute.int_value(), -kElementsMax, kElementsMax));
+      // Not bounded: the least int64_t stands for "no label is ignored".
       return AttrValue(int64_t{attribute.int_value()});
     case proto::Attribute::kDoubleValue:
       if (std::isnan(attribute.double_value()))
@@ -181,6 +181,8 @@ std::string Print(Message& message, WireForm form) {
 }
 
 absl::Status Read(absl::string_view bytes, absl::string_view format, Message& message) {
+  // What is wrong is told by the status, not on the user's terminal.
+  const google::protobuf::LogSilencer silence;
   // A protobuf holds at most 2^31 - 1 bytes.
   TATAMI_RETURN_IF_ERROR(
       CheckRange("the length of the file", bytes.size(), 1, INT32_MAX));

@@ -139,6 +139,11 @@ class Reader {
     TATAMI_RETURN_IF_ERROR(CheckBuffer("from", in.from()));
     TATAMI_RETURN_IF_ERROR(CheckBuffer("to", in.to()));
     ExchangeOp e{.from = in.from(), .to = in.to()};
+    const TensorType &from = p_.buffers[e.from].type, &to = p_.buffers[e.to].type;
+    if (from != to) {
+      return wire::BadField(absl::StrCat("from is ", from.ToString(), " and to ",
+                                         to.ToString(), "; an exchange only moves"));
+    }
     TATAMI_ASSIGN_OR_RETURN(e.resolve, wire::FromProto(in.resolve(), p_.mesh));
     if (in.has_combine() == e.resolve.empty()) {
       return wire::BadField("combine and resolve come together");

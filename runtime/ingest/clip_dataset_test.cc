@@ -141,8 +141,8 @@ TEST(ClipDataset, RefusesWhatItCannotServe) {
             "E0101: no recording starts with held-out name 'clip_d'. The dataset has: "
             "sullychen_garage.");
   EXPECT_EQ(ClipDataset::Load("data/none", {}).status().message(),
-            "E0401: no file or folder 'data/none' to read data from. A relative path starts "
-            "at the folder in which the command runs.");
+            "E0401: no file or folder 'data/none' to read data from. A relative path "
+            "starts at the folder in which the command runs.");
 }
 
 TEST(ClipDataset, NamesTheBadFileOfAFolder) {

@@ -127,7 +127,8 @@ absl::StatusOr<ClipSplit> SplitClips(absl::Span<const SourceExtent> sources,
       const int64_t lead = shape.held_out_windows == HeldOutWindows::kEndInside
                                ? shape.span() - 1
                                : 0;
-      for (int64_t f = std::max<int64_t>(0, block.begin - lead); f <= last; f += shape.held_out_stride) {
+      for (int64_t f = std::max<int64_t>(0, block.begin - lead); f <= last;
+           f += shape.held_out_stride) {
         split.held_out_clips.push_back({source, f});
       }
     }

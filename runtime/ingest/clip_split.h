@@ -31,9 +31,9 @@ struct HeldOut {
 // "" (the default). kBadFlag for anything else.
 absl::StatusOr<HeldOut> ParseHeldOut(absl::string_view text);
 
-// Which windows measure a held-out block: those whose frames all lie in it, or those whose
-// last frame does. The label is the last frame's, so for labelled data the second measures
-// every held-out label; earlier frames then serve as input alone.
+// Which windows measure a held-out block: those whose frames all lie in it, or those
+// whose last frame does. The label is the last frame's, so for labelled data the second
+// measures every held-out label; earlier frames then serve as input alone.
 enum class HeldOutWindows { kInside, kEndInside };
 
 struct ClipShape {

@@ -149,8 +149,9 @@ TEST_F(PictureErrors, NoFolderOrNoPictures) {
             "E0401: no picture folder 'DIR/none'. Check the path.");
   const absl::Status empty = ListImageFolder(folder_.path()).status();
   EXPECT_EQ(folder_.Message(empty),
-            "E0401: no .jpg, .jpeg or .png files in 'DIR' or 'DIR/frames'. Check the "
-            "path.");
+            "E0401: no videos (.mp4, .mov, .mkv, .hevc, .h264) in 'DIR' and no "
+            "pictures (.jpg, .jpeg, .png) in it or in 'DIR/frames'. Give the folder "
+            "that holds them itself.");
   EXPECT_EQ(GetErrorCode(empty), ErrorCode::kDataMissing);
 }
 

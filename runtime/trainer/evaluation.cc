@@ -95,10 +95,17 @@ absl::StatusOr<EvaluationResult> Evaluate(Emulator& emulator, const ClipDataset&
     const ClipBatch clips = PaddedBatch(data, first, batch);
     TATAMI_RETURN_IF_ERROR(FeedBatch(emulator, clips));
     TATAMI_RETURN_IF_ERROR(emulator.Step());
+    // Fetching is collective: every rank fetches everything, rank 0 alone measures.
+    std::vector<std::byte> filled_bytes, angle_bytes;
     if (fills) {
-      TATAMI_ASSIGN_OR_RETURN(const auto bytes, emulator.Fetch("filled"));
-      if (!root) continue;
-      const std::vector<float> filled = Floats(bytes);
+      TATAMI_ASSIGN_OR_RETURN(filled_bytes, emulator.Fetch("filled"));
+    }
+    if (steers) {
+      TATAMI_ASSIGN_OR_RETURN(angle_bytes, emulator.Fetch("angle"));
+    }
+    if (!root) continue;
+    if (fills) {
+      const std::vector<float> filled = Floats(filled_bytes);
       const size_t values = clips.frames.size() / batch * clips.clips;
       const auto part = [](const std::vector<float>& v, size_t n) {
         return absl::MakeConstSpan(v.data(), n);
@@ -116,9 +123,7 @@ absl::StatusOr<EvaluationResult> Evaluate(Emulator& emulator, const ClipDataset&
       }
     }
     if (steers) {
-      TATAMI_ASSIGN_OR_RETURN(const auto bytes, emulator.Fetch("angle"));
-      if (!root) continue;
-      const std::vector<float> predicted = Floats(bytes);
+      const std::vector<float> predicted = Floats(angle_bytes);
       for (int64_t i = 0; i < clips.clips; ++i) {
         angle_error += std::abs(predicted[i] - clips.labels[i]);
         ++angles;

@@ -247,7 +247,7 @@ TEST(FaultsAreFound, AnOpOffByMoreUlpsThanDeclared) {
 }
 
 TEST(FaultsAreFound, AStorageRoundingThatIsNotToNearest) {
-  // bf16 sums whose last bit is cut off instead of rounded.
+  // bf16 results one unit in the last place too large.
   OpSample sample = Sample();
   for (TensorType& type : sample.in) type.dtype = DType::kBF16;
   EXPECT_EQ(FindKernelFault(MatmulOp(), sample), "");

@@ -1,8 +1,10 @@
 #include "tests/support/run_graph.h"
 
+#include <cmath>
 #include <cstring>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "compiler/lower/lower.h"
 #include "compiler/verify.h"
 #include "core/random.h"
@@ -15,10 +17,11 @@ namespace {
 absl::Status RunRank(std::shared_ptr<const Program> program, Transport& transport,
                      const std::map<std::string, Bytes>& values,
                      const RunOptions& options, RunResult& result, LinkBytes& links) {
-  TATAMI_ASSIGN_OR_RETURN(
-      const auto emulator,
-      Emulator::Create(program, transport,
-                       {.threads = options.threads, .deadline = absl::Seconds(20)}));
+  TATAMI_ASSIGN_OR_RETURN(const auto emulator,
+                          Emulator::Create(program, transport,
+                                           {.threads = options.threads,
+                                            .deadline = absl::Seconds(60),
+                                            .poison_sram = true}));
   for (const ProgramState& state : program->states) {
     TATAMI_RETURN_IF_ERROR(emulator->WriteState(state.name, values.at(state.name)));
   }
@@ -40,25 +43,62 @@ absl::Status RunRank(std::shared_ptr<const Program> program, Transport& transpor
   return absl::OkStatus();
 }
 
+// The type that a fetched or persistent tensor has.
+DType TypeOf(const Program& program, const std::string& name) {
+  for (const ProgramFetch& f : program.fetches) {
+    if (f.output == name) return program.buffers[f.buffer].type.dtype;
+  }
+  for (const ProgramState& s : program.states) {
+    if (s.name == name) return program.buffers[s.buffer].type.dtype;
+  }
+  return DType::kF32;
+}
+
+std::string FindDifference(const std::string& name, DType dtype, const Bytes& got,
+                           const Bytes& want) {
+  if (got.size() != want.size()) return absl::StrCat(name, " has another size");
+  const int64_t n = static_cast<int64_t>(want.size()) / ByteSize(dtype);
+  std::vector<float> g(n), w(n);
+  LoadAsFloat(dtype, got.data(), n, g.data());
+  LoadAsFloat(dtype, want.data(), n, w.data());
+  for (int64_t i = 0; i < n; ++i) {
+    if (std::isnan(w[i]))
+      return absl::StrCat(name, " element ", i, " is wanted as NaN");
+    if (std::memcmp(&g[i], &w[i], sizeof(float)) != 0) {
+      return absl::StrCat(name, " element ", i, " of ", n, " is ", g[i], ", wanted ",
+                          w[i]);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
-absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
-                                    const std::map<std::string, Bytes>& values,
-                                    const RunOptions& options) {
+absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan) {
   TATAMI_ASSIGN_OR_RETURN(
-      Program lowered,
+      Program program,
       Lower(graph, plan,
-            {.machine = "test", .sram_bytes = options.sram_bytes, .code_bytes = 4096}));
-  TATAMI_RETURN_IF_ERROR(VerifyProgram(lowered));
-  const auto program = std::make_shared<const Program>(std::move(lowered));
+            {.machine = "test", .sram_bytes = int64_t{1} << 40, .code_bytes = 4096}));
+  program.sram_bytes = program.peak_bytes();
+  TATAMI_RETURN_IF_ERROR(VerifyProgram(program));
+  return program;
+}
+
+absl::StatusOr<RunResult> RunProgram(const Program& program,
+                                     const std::map<std::string, Bytes>& values,
+                                     const RunOptions& options) {
+  const auto shared = std::make_shared<const Program>(program);
   auto transports = MakeInProcessTransports(options.ranks, options.transport);
-  RunResult result{.link_bytes = LinkBytes(plan.mesh), .program = *program};
+  if (options.wrap_transport) {
+    for (auto& t : transports) t = options.wrap_transport(std::move(t));
+  }
+  RunResult result{.link_bytes = LinkBytes(program.mesh), .program = program};
   std::vector<absl::Status> statuses(options.ranks);
-  std::vector<LinkBytes> links(options.ranks, LinkBytes(plan.mesh));
+  std::vector<LinkBytes> links(options.ranks, LinkBytes(program.mesh));
   std::vector<std::thread> threads;
   for (int r = 0; r < options.ranks; ++r) {
     threads.emplace_back([&, r] {
-      statuses[r] = RunRank(program, *transports[r], values, options, result, links[r]);
+      statuses[r] = RunRank(shared, *transports[r], values, options, result, links[r]);
     });
   }
   for (std::thread& t : threads) t.join();
@@ -67,6 +107,27 @@ absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
     result.link_bytes.Add(links[r]);
   }
   return result;
+}
+
+absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
+                                    const std::map<std::string, Bytes>& values,
+                                    const RunOptions& options) {
+  TATAMI_ASSIGN_OR_RETURN(const Program program, LowerOnMesh(graph, plan));
+  return RunProgram(program, values, options);
+}
+
+std::string FindDifference(const RunResult& got, const RunResult& want) {
+  for (const auto& [name, bytes] : want.outputs) {
+    const std::string difference =
+        FindDifference(name, TypeOf(want.program, name), got.outputs.at(name), bytes);
+    if (!difference.empty()) return difference;
+  }
+  for (const auto& [name, bytes] : want.states) {
+    const std::string difference =
+        FindDifference(name, TypeOf(want.program, name), got.states.at(name), bytes);
+    if (!difference.empty()) return difference;
+  }
+  return "";
 }
 
 std::map<std::string, Bytes> DrawValues(const Graph& graph, uint64_t seed,

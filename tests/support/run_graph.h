@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "core/graph.h"
 #include "core/plan.h"
 #include "core/program.h"
@@ -14,13 +17,16 @@
 namespace tatami::testing {
 
 using Bytes = std::vector<std::byte>;
+using TransportWrapper =
+    std::function<std::unique_ptr<Transport>(std::unique_ptr<Transport>)>;
 
 struct RunOptions {
   int ranks = 1;
   int threads = 1;
   int steps = 1;
-  int64_t sram_bytes = int64_t{64} << 20;
   InProcessOptions transport;
+  // May be null. Wraps each rank's transport, to damage what it delivers.
+  TransportWrapper wrap_transport;
 };
 
 struct RunResult {
@@ -30,10 +36,23 @@ struct RunResult {
   Program program;
 };
 
-// Lowers, verifies, runs. `values` gives inputs and states by name.
+// Lowers for nodes of exactly as much SRAM as the program needs, and verifies.
+absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan);
+
+// Runs a program, verified or not, in SRAM that starts as NaNs. `values` gives inputs
+// and states by name.
+absl::StatusOr<RunResult> RunProgram(const Program& program,
+                                     const std::map<std::string, Bytes>& values,
+                                     const RunOptions& options);
+
+// LowerOnMesh, then RunProgram.
 absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
                                     const std::map<std::string, Bytes>& values,
                                     const RunOptions& options);
+
+// Empty when all outputs and states have equal bits and no output is a NaN; else a
+// sentence that names the first difference.
+std::string FindDifference(const RunResult& got, const RunResult& want);
 
 // Values for every input and state: whole numbers in [-range, range] / scale, drawn by
 // name; i32 inputs in [0, labels).

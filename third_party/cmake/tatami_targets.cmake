@@ -11,6 +11,8 @@ target_include_directories(tatami_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tatami_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
 # GCC 12 reports abseil's InlinedVector as uninitialised whenever it inlines deep enough.
 target_compile_options(tatami_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+# `#pragma GCC ivdep` says to GCC what Clang finds out by checks at run time.
+target_compile_options(tatami_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas>)
 # One instruction set for all hosts of a mesh, and no contraction that the compiler may or may
 # not do: two builds of one source must give equal bits.
 target_compile_options(tatami_flags INTERFACE -march=x86-64-v3 -ffp-contract=off)

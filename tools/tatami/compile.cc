@@ -77,8 +77,7 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
 absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
   const absl::StatusOr<Compiled> compiled = CompileTraining(
-      choice,
-      {.name = flags.optimizer, .weight_decay = choice.preset.weight_decay});
+      choice, {.name = flags.optimizer, .weight_decay = choice.preset.weight_decay});
   if (const auto overflow = GetSramOverflow(compiled.status())) {
     failure = RefusalObject(choice, *overflow);
   }
@@ -141,9 +140,8 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
                       "else as text");
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
-  command->callback([flags, &outcome] {
-    outcome.status = RunCompile(*flags, outcome.failure);
-  });
+  command->callback(
+      [flags, &outcome] { outcome.status = RunCompile(*flags, outcome.failure); });
 }
 
 }  // namespace tatami

@@ -54,9 +54,9 @@ int Main(int argc, char** argv) {
     FinalizeMpi();
     return 0;
   }
-  const bool json =
-      std::any_of(argv, argv + argc,
-                  [](const char* word) { return std::string(word) == "--json"; });
+  const bool json = std::any_of(argv, argv + argc, [](const char* word) {
+    return std::string(word) == "--json";
+  });
   Report(outcome, json);
   return ExitCodeOf(outcome.status);
 }

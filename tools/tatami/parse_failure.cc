@@ -39,9 +39,8 @@ std::string AfterSemicolon(const std::string& nearest) {
 // The command line has no command, or a word that is none.
 std::string NoCommand(const CLI::App& app) {
   const std::vector<std::string> names = CommandNames(app);
-  const std::string known =
-      absl::StrCat(" Commands are ", absl::StrJoin(names, ", "),
-                   "; `tatami COMMAND --help` explains one.");
+  const std::string known = absl::StrCat(" Commands are ", absl::StrJoin(names, ", "),
+                                         "; `tatami COMMAND --help` explains one.");
   const std::vector<std::string> words = app.remaining();
   if (words.empty()) return absl::StrCat("a command is missing.", known);
   return absl::StrCat("no command '", words[0], "'",
@@ -72,8 +71,8 @@ std::string NoNumber(const CLI::App& command, absl::string_view text) {
                       "; got '", text.substr(equals + 3), "'.");
 }
 
-// "--data is required", "--data: 1 required TEXT missing" or "--data: At Most 1 required
-// but received 2".
+// "--data is required", "--data: 1 required TEXT missing" or "--data: At Most 1
+// required but received 2".
 std::string Missing(const CLI::App& command, absl::string_view text) {
   const std::string name(text.substr(0, text.find_first_of(": ")));
   const CLI::Option* option = command.get_option_no_throw(name);

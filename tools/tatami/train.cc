@@ -30,8 +30,8 @@ struct TrainFlags {
   bool resume = false, json = false;
 };
 
-// A steering label belongs to a clip's last frame, so every window that ends in a held-out
-// block is measured.
+// A steering label belongs to a clip's last frame, so every window that ends in a
+// held-out block is measured.
 ClipDatasetOptions DatasetOptions(const ModelPreset& preset, const TrainFlags& flags,
                                   HeldOut held_out) {
   ClipDatasetOptions options;

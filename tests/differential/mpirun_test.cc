@@ -1,0 +1,90 @@
+// The same through the command as a user runs it: `tatami train` under mpirun. A
+// machine without mpirun fails here; it is not skipped.
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
+
+namespace tatami {
+namespace {
+
+// Three columns: a sum of three terms shows its order, one of two does not.
+constexpr char kTrain[] = TATAMI_COMMAND
+    " train --model drivenet-tiny --data data/udacity_highway --mesh 2x3 --steps 20"
+    " --checkpoint_every 10 --json";
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out;  // of stdout
+};
+
+Outcome RunCommand(const std::string& command) {
+  Outcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  char buffer[4096];
+  for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+    outcome.out.append(buffer, n);
+  }
+  const int status = pclose(pipe);
+  outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+// weights_hash of the last line's object, or what went wrong.
+std::string HashOf(const std::string& flags) {
+  const Outcome outcome = RunCommand(absl::StrCat(kTrain, " ", flags));
+  if (outcome.exit_code != 0) {
+    return absl::StrCat("exit code ", outcome.exit_code, " of ", flags);
+  }
+  const std::vector<std::string> lines =
+      absl::StrSplit(outcome.out, '\n', absl::SkipEmpty());
+  const auto object =
+      nlohmann::json::parse(lines.empty() ? "" : lines.back(), nullptr, false);
+  if (!object.is_object() || !object.contains("weights_hash")) {
+    return absl::StrCat("no weights_hash in: ", outcome.out);
+  }
+  if (object["steps"] != 20) return "not 20 steps";
+  return object["weights_hash"].get<std::string>();
+}
+
+class Mpirun : public ::testing::Test {
+ protected:
+  static std::string Dir(absl::string_view name) {
+    return absl::StrCat(::testing::TempDir(), "/tatami_mpirun_", name);
+  }
+  static std::string Train(int ranks, int threads, const std::string& dir,
+                           absl::string_view more = "") {
+    return HashOf(absl::StrCat("--np ", ranks, " --threads ", threads, " --out ", dir,
+                               " ", more));
+  }
+};
+
+TEST_F(Mpirun, RanksThreadsAndResumeDoNotChangeABit) {
+  ASSERT_EQ(RunCommand("mpirun --version").exit_code, 0)
+      << "mpirun is missing: install openmpi-bin";
+  const std::string one = Dir("1");
+  std::filesystem::remove_all(one);
+  const std::string want = Train(1, 1, one);
+  ASSERT_EQ(want.size(), 16) << want;
+  for (const int ranks : {2, 3, 4}) {
+    const std::string dir = Dir(absl::StrCat(ranks));
+    std::filesystem::remove_all(dir);
+    EXPECT_EQ(Train(ranks, ranks == 2 ? 2 : 1, dir), want) << ranks << " ranks";
+    // As if killed after step 10; another rank count goes on.
+    ASSERT_TRUE(std::filesystem::remove_all(dir + "/step-00000020") > 0) << dir;
+    ASSERT_TRUE(std::filesystem::exists(dir + "/step-00000010")) << dir;
+    EXPECT_EQ(Train(ranks == 4 ? 1 : ranks + 1, 1, dir, "--resume"), want)
+        << "resumed from " << ranks << " ranks";
+    std::filesystem::remove_all(dir);
+  }
+  std::filesystem::remove_all(one);
+}
+
+}  // namespace
+}  // namespace tatami

@@ -1,0 +1,273 @@
+// Flags, names and files of configuration that are wrong: E0101 to E0106, exit code 2.
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/error/run_tatami.h"
+
+namespace tatami::testing {
+namespace {
+
+constexpr int kUsage = 2;
+
+constexpr char kHelp[] = " `tatami train --help` lists its flags.";
+
+std::vector<std::string> Train(std::vector<std::string> more) {
+  std::vector<std::string> words = {"train", "--model", "drivenet-tiny", "--data", "x"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(Flags, AnUnknownFlagGetsItsNearestName) {
+  const Scratch scratch;
+  const std::string message = absl::StrCat(
+      "E0101: `tatami train` has no flag '--lerning_rate'; did you mean "
+      "'--learning_rate'?",
+      kHelp);
+  ExpectRefused(scratch, Train({"--lerning_rate", "1"}), kUsage, message);
+  ExpectRefused(scratch, Train({"--lerning_rate=1"}), kUsage, message);
+  EXPECT_EQ(SampleOfPage("E0101"), message);
+}
+
+TEST(Flags, AFlagBeforeTheCommandIsToldWhereItBelongs) {
+  ExpectRefused(Scratch(), {"--seed", "train", "--data", "x"}, kUsage,
+                absl::StrCat("E0101: '--seed' stands before the command 'train'; flags "
+                             "follow the command.",
+                             kHelp));
+}
+
+TEST(Flags, AWordThatBelongsToNoFlagIsNamed) {
+  ExpectRefused(Scratch(), {"models", "drivenet"}, kUsage,
+                "E0101: 'drivenet' is not understood here; every value follows its "
+                "--flag. `tatami models --help` lists its flags.");
+}
+
+TEST(Flags, ACommandThatIsMissingOrUnknownListsTheCommands) {
+  const Scratch scratch;
+  constexpr char kCommands[] =
+      " Commands are train, compile, bench, inspect, models, machines, doctor; `tatami "
+      "COMMAND "
+      "--help` explains one.";
+  ExpectRefused(scratch, {}, kUsage,
+                absl::StrCat("E0101: a command is missing.", kCommands));
+  ExpectRefused(
+      scratch, {"traim", "--data", "x"}, kUsage,
+      absl::StrCat("E0101: no command 'traim'; did you mean 'train'?", kCommands));
+  ExpectRefused(scratch, {"reconstruction"}, kUsage,
+                absl::StrCat("E0101: no command 'reconstruction'.", kCommands));
+}
+
+TEST(Flags, AValueThatIsNoNumberIsShown) {
+  const Scratch scratch;
+  ExpectRefused(scratch, Train({"--steps", "ten"}), kUsage,
+                absl::StrCat("E0101: --steps takes a whole number; got 'ten'.", kHelp));
+  ExpectRefused(scratch, Train({"--steps", "1.5"}), kUsage,
+                absl::StrCat("E0101: --steps takes a whole number; got '1.5'.", kHelp));
+  ExpectRefused(
+      scratch, Train({"--learning_rate", "fast"}), kUsage,
+      absl::StrCat("E0101: --learning_rate takes a number; got 'fast'.", kHelp));
+}
+
+TEST(Flags, AValueOutOfRangeIsShownWithItsRange) {
+  const Scratch scratch;
+  const auto refused = [&](const std::string& flag, const std::string& value,
+                           const std::string& range) {
+    ExpectRefused(
+        scratch, Train({flag, value}), kUsage,
+        absl::StrCat("E0101: ", flag, " must be ", range, "; got ", value, ".", kHelp));
+  };
+  refused("--steps", "0", "at least 1");
+  refused("--steps", "-3", "at least 1");
+  refused("--batch", "0", "at least 1");
+  refused("--threads", "0", "at least 1");
+  refused("--seed", "-1", "at least 0");
+  refused("--checkpoint_every", "-1", "at least 0");
+  refused("--clip_norm", "nan", "at least 0");
+  refused("--learning_rate", "0", "a finite number above 0");
+  refused("--learning_rate", "inf", "a finite number above 0");
+}
+
+TEST(Flags, AFlagThatIsNeededSaysWhatItIsFor) {
+  const std::string message = absl::StrCat(
+      "E0101: `tatami train` needs --data and its value: folder of videos or of "
+      "pictures with labels.",
+      kHelp);
+  const Scratch scratch;
+  ExpectRefused(scratch, {"train"}, kUsage, message);
+  ExpectRefused(scratch, {"train", "--data"}, kUsage, message);
+}
+
+TEST(Flags, AFlagGivenTwiceIsNamed) {
+  ExpectRefused(
+      Scratch(), Train({"--seed", "1", "--seed", "2"}), kUsage,
+      absl::StrCat("E0101: --seed is given more than once; give it once.", kHelp));
+}
+
+TEST(Flags, NamesOfSchedulesAndShapesOfMeshesAreChecked) {
+  const Scratch scratch;
+  ExpectRefused(scratch, Train({"--schedule", "cosin"}), kUsage,
+                "E0101: no schedule is named 'cosin'; did you mean 'cosine'? Known: "
+                "constant, step, cosine, one_cycle.");
+  ExpectRefused(scratch, Train({"--steps", "3"}), kUsage,
+                "E0101: --schedule one_cycle needs at least 4 steps, to rise and to "
+                "fall; --steps is 3. Use more steps or --schedule constant.");
+  ExpectRefused(scratch, Train({"--mesh", "four"}), kUsage,
+                "E0101: mesh 'four' is not ROWSxCOLS, as in --mesh 4x4");
+  ExpectRefused(scratch, {"compile", "--model", "drivenet-tiny", "--optimizer", "adam"},
+                kUsage, "E0101: no optimizer 'adam'. Known are adamw and sgd.");
+}
+
+TEST(Flags, MoreRanksThanNodesAreRefusedBeforeAnyStarts) {
+  ExpectRefused(Scratch(), Train({"--np", "5"}), kUsage,
+                "E0101: --np must be 1 to 4, since a rank hosts at least one of the 4 "
+                "nodes of mesh 2x2; got 5.");
+}
+
+TEST(Flags, AnUnknownModelGetsItsNearestName) {
+  const Scratch scratch;
+  const std::string message =
+      "E0102: no model 'drivnet-tiny'; did you mean 'drivenet-tiny'? Models are "
+      "drivenet-full, drivenet-small, drivenet-steering, drivenet-tiny, resnet-tiny, "
+      "resnet18, resnet34, resnet50.";
+  ExpectRefused(scratch, {"compile", "--model", "drivnet-tiny"}, kUsage, message);
+  EXPECT_EQ(SampleOfPage("E0102"), message);
+}
+
+TEST(Flags, AModelThatTrainCannotFeedIsRefused) {
+  ExpectRefused(Scratch(), {"train", "--model", "resnet18", "--data", "x"}, kUsage,
+                "E0101: 'resnet18' needs images with class labels, which no --data "
+                "folder gives. Train a drivenet, or see `tatami bench` for this "
+                "model.");
+}
+
+TEST(Flags, AnUnknownMachineGetsItsNearestName) {
+  const Scratch scratch;
+  const std::string message =
+      "E0103: no machine is named 'd1_dye'; did you mean 'd1_die'? Known: d1_die, "
+      "dojo_exapod, dojo_tile, dojo_tray, host, or the path of a .textproto file.";
+  ExpectRefused(scratch, Train({"--machine", "d1_dye"}), kUsage, message);
+  EXPECT_EQ(SampleOfPage("E0103"), message);
+  ExpectRefused(scratch, Train({"--machine", "none.textproto"}), kUsage,
+                "E0103: cannot read machine file 'none.textproto', or it is empty. "
+                "Check the path, or name a machine compiled in: d1_die, dojo_exapod, "
+                "dojo_tile, dojo_tray, host.");
+  scratch.Write("m.textproto", "name: 'mine'\nbase: 'd1_dye'\n");
+  ExpectRefused(scratch, Train({"--machine", "m.textproto"}), kUsage,
+                "E0103: m.textproto: base 'd1_dye' is not a machine compiled in; did "
+                "you mean 'd1_die'? Known: d1_die, dojo_exapod, dojo_tile, dojo_tray, "
+                "host.");
+}
+
+TEST(Flags, AFieldThatNoMachineHasIsNamedWithItsPlace) {
+  const Scratch scratch;
+  scratch.Write("m.textproto", "name: 'mine'\nbase: 'd1_die'\nclok_hz: 5\n");
+  const std::string message =
+      "E0104: m.textproto:3:8: no field 'clok_hz' in a machine file; did you mean "
+      "'clock_hz'? Fields here: name, summary, base, host_probe, die_nodes, "
+      "die_nodes_usable, die_logical_nodes, tile_dies, tiles, any_rectangle, clock_hz, "
+      "sram_bytes, code_bytes_reserved, matrix_flops_per_cycle, "
+      "vector_flops_per_cycle, vector_bytes, sram_load_ports, sram_store_ports, "
+      "sram_port_bytes, packet_bytes, link_packets_per_cycle, hop_cycles, "
+      "die_edge_bytes_per_s, die_crossing_ns, tile_edge_bytes_per_s, "
+      "tile_crossing_ns, dram.";
+  ExpectRefused(scratch, Train({"--machine", "m.textproto"}), kUsage, message);
+  EXPECT_EQ(SampleOfPage("E0104"), message);
+  scratch.Write("m.textproto", "name: 'mine'\nsram_bytes: lots\n");
+  ExpectRefused(scratch, Train({"--machine", "m.textproto"}), kUsage,
+                "E0104: m.textproto:2:13: Expected integer, got: lots");
+}
+
+TEST(Flags, AMeshLargerThanTheMachineGetsTheLargestThatFits) {
+  const Scratch scratch;
+  const std::string message =
+      "E0105: mesh 19x18 is larger than machine 'd1_die', which hosts rectangles "
+      "inside 18x19 (354 usable nodes, 342 of them in that rectangle). Make rows at "
+      "most 18 and columns at most 19; the transposed mesh 18x19 fits, or pass "
+      "--machine dojo_tile, dojo_tray, dojo_exapod.";
+  ExpectRefused(scratch, Train({"--mesh", "19x18"}), kUsage, message);
+  EXPECT_EQ(SampleOfPage("E0105"), message);
+}
+
+class PlanFile : public ::testing::Test {
+ protected:
+  // `affine` is the first call of drivenet-tiny, element-wise on a tensor of five dims.
+  void ExpectPlanRefused(const std::string& text, absl::string_view message) {
+    scratch_.Write("plan.txt", text);
+    ExpectRefused(scratch_,
+                  {"compile", "--model", "drivenet-tiny", "--plan", "plan.txt"}, kUsage,
+                  message);
+  }
+  Scratch scratch_;
+};
+
+TEST_F(PlanFile, AnUnknownCallGetsItsNearestName) {
+  const std::string message =
+      "E0106: line 3 of the plan: no call 'trunk.level0.space.conv.cnv'; did you mean "
+      "'trunk.level0.space.conv.conv'? `tatami compile --save_plan FILE` writes a plan "
+      "with all calls.";
+  ExpectPlanRefused("mesh 2x2\n# the stem\ntrunk.level0.space.conv.cnv: n=y\n",
+                    message);
+  EXPECT_EQ(SampleOfPage("E0106"), message);
+}
+
+TEST_F(PlanFile, AnUnknownFactorGetsTheRule) {
+  ExpectPlanRefused(
+      "mesh 2x2\naffine: rows=y\n",
+      "E0106: no factor 'rows' in the rule 'd0 d1 d2 d3 d4 -> d0 d1 d2 d3 d4'; "
+      "factors are d0, d1, d2, d3, d4 (line 2 of the plan, call affine)");
+}
+
+TEST_F(PlanFile, AnUnknownAxisGetsTheKnownOnes) {
+  ExpectPlanRefused("mesh 2x2\naffine: d0=z\n",
+                    "E0106: mesh axis 'z' is not known; write y, x or a sub-axis as "
+                    "y:(1)2 (line 2 of the plan)");
+  ExpectPlanRefused("mesh 2x2\naffine: d0=y:(1)3\n",
+                    "E0106: mesh axis 'y:(1)3' is not a sub-axis of 2 nodes; write y, "
+                    "x or a sub-axis as y:(1)2 (line 2 of the plan)");
+}
+
+TEST_F(PlanFile, OneAxisCannotCutTwoFactors) {
+  ExpectPlanRefused("mesh 2x2\naffine: d0=y d1=y\n",
+                    "E0106: axis y cuts two factors of one call (line 2 of the plan, "
+                    "call affine)");
+}
+
+TEST_F(PlanFile, AWordThatIsNoCutIsShown) {
+  ExpectPlanRefused("mesh 2x2\naffine: d0\n",
+                    "E0106: line 2 of the plan, call affine: 'd0' is not FACTOR=AXES, "
+                    "as in n=y.");
+  ExpectPlanRefused("affine: d0=y\n",
+                    "E0106: line 1 of the plan: the first line must be 'mesh RxC', as "
+                    "in 'mesh 4x4'.");
+}
+
+TEST_F(PlanFile, APlanForAnotherMeshSaysBothMeshes) {
+  ExpectPlanRefused(
+      "mesh 1x4\naffine: d0=x\n",
+      "E0106: the plan is for mesh 1x4 and the run for 2x2. Give --mesh "
+      "1x4, or save a plan for this mesh with `tatami compile --save_plan "
+      "FILE`.");
+}
+
+TEST_F(PlanFile, APlanThatIsNotThereIsAskedFor) {
+  ExpectRefused(scratch_, {"compile", "--model", "drivenet-tiny", "--plan", "none.txt"},
+                4,
+                "E0401: cannot read plan file 'none.txt'. Check the path of --plan; "
+                "`tatami compile --save_plan FILE` writes one to start from.");
+}
+
+TEST(Json, AFailedCommandEndsWithOneErrorObject) {
+  const Scratch scratch;
+  const Outcome outcome =
+      RunTatami({"models", "--json", "--jsn"}, {.folder = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, kUsage);
+  const nlohmann::json want = {
+      {"error", {{"code", "E0101"}, {"message", outcome.Message()}}}};
+  EXPECT_EQ(outcome.LastJson(), want);
+  EXPECT_EQ(outcome.Message(),
+            "E0101: `tatami models` has no flag '--jsn'; did you mean '--json'? "
+            "`tatami models --help` lists its flags.");
+}
+
+}  // namespace
+}  // namespace tatami::testing
