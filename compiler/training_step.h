@@ -11,8 +11,8 @@ namespace tatami {
 struct OptimizerOptions {
   std::string name = "adamw";  // "adamw" or "sgd"
   double weight_decay = 0.01;
-  double momentum = 0.9;       // sgd
-  double clip_norm = 0;        // 0: gradients are not clipped
+  double momentum = 0.9;  // sgd
+  double clip_norm = 0;   // 0: gradients are not clipped
 };
 
 // Appends the gradients of `loss` and one update of every parameter. Makes the inputs

@@ -31,10 +31,10 @@ absl::StatusOr<ModelPreset> FindModel(absl::string_view name) {
     names.push_back(preset.name);
   }
   const std::string nearest = NearestName(name, names);
-  return MakeError(ErrorCode::kUnknownModel,
-                   absl::StrCat("no model '", name, nearest.empty() ? "'." : "'; ",
-                                nearest, " Models are ", absl::StrJoin(names, ", "),
-                                "."));
+  return MakeError(
+      ErrorCode::kUnknownModel,
+      absl::StrCat("no model '", name, nearest.empty() ? "'." : "'; ", nearest,
+                   " Models are ", absl::StrJoin(names, ", "), "."));
 }
 
 BuiltModel BuildModel(GraphBuilder& g, const ModelPreset& preset, int64_t batch,

@@ -112,10 +112,10 @@ class InProcessTransport : public Transport {
     all[0].assign(mine.begin(), mine.end());
     for (int r = 1; r < size(); ++r) {
       if (!hub_->Receive(r, 0, kGather, absl::Now() + kControlDeadline, all[r])) {
-        return MakeError(ErrorCode::kDeadline,
-                         absl::StrCat("rank 0 waited ",
-                                      absl::FormatDuration(kControlDeadline),
-                                      " in vain for rank ", r, " to gather from"));
+        return MakeError(
+            ErrorCode::kDeadline,
+            absl::StrCat("rank 0 waited ", absl::FormatDuration(kControlDeadline),
+                         " in vain for rank ", r, " to gather from"));
       }
     }
     return all;

@@ -124,9 +124,8 @@ absl::StatusOr<ClipSplit> SplitClips(absl::Span<const SourceExtent> sources,
     if (whole[i]) blocks = {{0, frames}};
     for (const FrameRange& block : blocks) {
       const int64_t last = std::min(block.end, frames) - shape.span();
-      const int64_t lead = shape.held_out_windows == HeldOutWindows::kEndInside
-                               ? shape.span() - 1
-                               : 0;
+      const int64_t lead =
+          shape.held_out_windows == HeldOutWindows::kEndInside ? shape.span() - 1 : 0;
       for (int64_t f = std::max<int64_t>(0, block.begin - lead); f <= last;
            f += shape.held_out_stride) {
         split.held_out_clips.push_back({source, f});

@@ -188,11 +188,12 @@ absl::StatusOr<ImageFolder> ListImageFolder(absl::string_view path) {
     folder.names = ImageNames(folder.directory);
   }
   if (folder.names.empty()) {
-    return MakeError(ErrorCode::kDataMissing,
-                     absl::StrCat("no videos (.mp4, .mov, .mkv, .hevc, .h264) in '",
-                                  path, "' and no pictures (.jpg, .jpeg, .png) in it "
-                                  "or in '", folder.directory,
-                                  "'. Give the folder that holds them itself."));
+    return MakeError(
+        ErrorCode::kDataMissing,
+        absl::StrCat("no videos (.mp4, .mov, .mkv, .hevc, .h264) in '", path,
+                     "' and no pictures (.jpg, .jpeg, .png) in it "
+                     "or in '",
+                     folder.directory, "'. Give the folder that holds them itself."));
   }
   for (const char* name : {"data.txt", "labels.txt"}) {
     if (fs::is_regular_file(root / name, error)) {

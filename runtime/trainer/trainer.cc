@@ -155,14 +155,13 @@ class TrainingRun {
     if (!std::isfinite(loss)) {
       return MakeError(
           ErrorCode::kNotFinite,
-          absl::StrCat("the loss is ", std::isnan(loss) ? "NaN" : "infinite",
-                       " at step ", step + 1, " of ", options_.steps,
-                       ", with learning rate ", rate,
-                       ". Lower --learning_rate or set --clip_norm, then ",
-                       saved_step_ > 0
-                           ? absl::StrCat("go on from step ", saved_step_,
-                                          ", the newest checkpoint, with --resume.")
-                           : "start again; no checkpoint was written yet."));
+          absl::StrCat(
+              "the loss is ", std::isnan(loss) ? "NaN" : "infinite", " at step ",
+              step + 1, " of ", options_.steps, ", with learning rate ", rate,
+              ". Lower --learning_rate or set --clip_norm, then ",
+              saved_step_ > 0 ? absl::StrCat("go on from step ", saved_step_,
+                                             ", the newest checkpoint, with --resume.")
+                              : "start again; no checkpoint was written yet."));
     }
     summary_.loss = loss;
     if (!root()) return absl::OkStatus();
