@@ -15,10 +15,11 @@ ThreadPool::ThreadPool(int threads) {
 
 ThreadPool::~ThreadPool() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stop_ = true;
     ++generation_;
   }
+  started_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -32,13 +33,14 @@ void ThreadPool::Run(int64_t count, const std::function<void(int64_t)>& work) {
     return;
   }
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     work_ = &work;
     next_ = 0;
     count_ = count;
     busy_ = static_cast<int>(workers_.size());
     ++generation_;
   }
+  started_.notify_all();
   Drain();
   for (int spins = 0; busy_ > 0; ++spins) {
     if (spins > kSpins) std::this_thread::yield();
@@ -50,9 +52,8 @@ void ThreadPool::Work() {
   while (true) {
     for (int spins = 0; generation_ == seen; ++spins) {
       if (spins < kSpins) continue;
-      const absl::MutexLock lock(&mutex_);
-      const auto changed = [this, seen] { return generation_ != seen; };
-      mutex_.Await(absl::Condition(&changed));
+      std::unique_lock lock(mutex_);
+      started_.wait(lock, [this, seen] { return generation_ != seen; });
     }
     seen = generation_;
     if (stop_) return;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
-
-#include "absl/synchronization/mutex.h"
 
 namespace tatami {
 
@@ -28,7 +28,9 @@ class ThreadPool {
   void Work();
   void Drain();
 
-  absl::Mutex mutex_;
+  // Of std, which ThreadSanitizer understands. The mutex serves sleeping alone.
+  std::mutex mutex_;
+  std::condition_variable started_;
   const std::function<void(int64_t)>* work_ = nullptr;
   std::atomic<int64_t> next_{0}, count_{0};
   std::atomic<int64_t> generation_{0};
