@@ -4,6 +4,7 @@
 #include <ctime>
 #include <map>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -63,6 +64,7 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Prepare() {
     const Program& p = *program_;
+    fed_.resize(p.feeds.size());
     for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
       TATAMI_ASSIGN_OR_RETURN(SramArena arena, SramArena::Create(p.sram_bytes));
       if (options_.poison_sram) std::memset(arena.at(0), 0xff, arena.bytes());
@@ -84,14 +86,16 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Feed(absl::string_view input,
                     absl::Span<const std::byte> bytes) override {
-    for (const ProgramFeed& feed : program_->feeds) {
-      if (feed.input != input) continue;
-      TATAMI_RETURN_IF_ERROR(Write(feed.buffer, input, bytes));
+    for (size_t f = 0; f < program_->feeds.size(); ++f) {
+      if (program_->feeds[f].input != input) continue;
+      TATAMI_RETURN_IF_ERROR(Write(program_->feeds[f].buffer, input, bytes));
+      fed_[f] = true;
     }
     return absl::OkStatus();  // an input that no call reads is not an error
   }
 
   absl::Status Step() override {
+    TATAMI_RETURN_IF_ERROR(TakeFeeds());
     for (size_t s = 0; s < transfers_.size(); ++s) {
       TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
       int64_t mark = absl::GetCurrentTimeNanos();
@@ -149,6 +153,18 @@ class EmulatorImpl : public Emulator {
   }
   std::byte* Data(int buffer, int64_t hosted) const {
     return sram_[hosted] + program_->Address(buffer, Coord(hosted));
+  }
+
+  // Every input must have been fed since the last step, which took them all.
+  absl::Status TakeFeeds() {
+    for (size_t f = 0; f < fed_.size(); ++f) {
+      if (!fed_[f]) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("input '", program_->feeds[f].input, "' was not fed"));
+      }
+    }
+    absl::c_fill(fed_, false);
+    return absl::OkStatus();
   }
 
   absl::Status CheckAddresses() const {
@@ -317,6 +333,7 @@ class EmulatorImpl : public Emulator {
   const EmulatorOptions options_;
   const HostedNodes hosted_;
   ThreadPool pool_;
+  std::vector<bool> fed_;          // by feed: since the last step
   std::vector<SramArena> arenas_;  // by hosted node
   std::vector<std::byte*> sram_;   // by hosted node
   std::vector<SuperstepTransfers> transfers_;

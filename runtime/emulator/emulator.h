@@ -67,7 +67,9 @@ class Emulator {
   virtual absl::Status Feed(absl::string_view input,
                             absl::Span<const std::byte> bytes) = 0;
 
-  // Runs one step. E0601 naming rank, superstep and tensors when a rank stays silent.
+  // Runs one step. Every input the program reads must be fed before each step, for its
+  // memory serves others later in the step: FailedPrecondition names one that was not.
+  // E0601 naming rank, superstep and tensors when a rank stays silent.
   virtual absl::Status Step() = 0;
 
   // A whole logical tensor, on rank 0; empty elsewhere. Collective.

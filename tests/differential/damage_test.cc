@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "ops/conv.h"
 #include "ops/slice.h"
+#include "runtime/emulator/emulator.h"
 #include "tests/support/run_graph.h"
 
 namespace tatami {
@@ -222,6 +223,18 @@ TEST_F(Damage, QuickBuffersThatShareBytesWhileAliveAreRefusedAndIfRunAreWrong) {
   for (NodeClass& c : program.classes) c.address[storage] = c.address[weights];
   EXPECT_THAT(VerifyProgram(program).message(), ::testing::HasSubstr("overlap"));
   EXPECT_NE(DifferenceOf(program), "");
+}
+
+TEST_F(Damage, QuickAStepWithoutItsInputIsRefused) {
+  const auto transport = MakeSingleTransport();
+  const auto emulator =
+      Emulator::Create(std::make_shared<Program>(program_), *transport, {});
+  ASSERT_TRUE(emulator.ok()) << emulator.status();
+  const auto step = [&] { return std::string((*emulator)->Step().message()); };
+  EXPECT_EQ(step(), "input 'x' was not fed");
+  ASSERT_TRUE((*emulator)->Feed("x", values_["x"]).ok());
+  EXPECT_EQ(step(), "");
+  EXPECT_EQ(step(), "input 'x' was not fed");  // a step uses its inputs up
 }
 
 }  // namespace

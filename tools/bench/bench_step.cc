@@ -18,10 +18,28 @@ double Median(std::vector<double> x) {
   return n % 2 == 1 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
 }
 
-absl::StatusOr<RunTime> RunSteps(StepRunner& runner, int steps) {
+// Our side of a comparison, with one untimed step behind it.
+struct Side {
+  std::unique_ptr<StepRunner> runner;
+  FeedBytes feeds;  // the same for every step, as the peer's tensors are
+
+  static absl::StatusOr<Side> Create(const StepSetup& setup) {
+    Side side;
+    TATAMI_ASSIGN_OR_RETURN(side.runner, StepRunner::Create(setup));
+    side.feeds = side.runner->RandomFeeds(0);
+    TATAMI_RETURN_IF_ERROR(side.Step());
+    return side;
+  }
+  absl::Status Step() {
+    TATAMI_RETURN_IF_ERROR(runner->Feed(feeds));
+    return runner->Step();
+  }
+};
+
+absl::StatusOr<RunTime> RunSteps(Side& side, int steps) {
   const absl::Time start = absl::Now();
   const std::clock_t start_cpu = std::clock();
-  for (int i = 0; i < steps; ++i) TATAMI_RETURN_IF_ERROR(runner.Step());
+  for (int i = 0; i < steps; ++i) TATAMI_RETURN_IF_ERROR(side.Step());
   return RunTime{
       .seconds = absl::ToDoubleSeconds(absl::Now() - start),
       .cpu_seconds = static_cast<double>(std::clock() - start_cpu) / CLOCKS_PER_SEC};
@@ -36,14 +54,6 @@ struct Rates {
     cpu.push_back(samples / time.cpu_seconds);
   }
 };
-
-// A runner with data in place and one untimed step behind it.
-absl::StatusOr<std::unique_ptr<StepRunner>> WarmRunner(const StepSetup& setup) {
-  TATAMI_ASSIGN_OR_RETURN(auto runner, StepRunner::Create(setup));
-  TATAMI_RETURN_IF_ERROR(runner->Feed(runner->RandomFeeds(0)));
-  TATAMI_RETURN_IF_ERROR(runner->Step());
-  return runner;
-}
 
 void Conclude(const Rates& ours, const Rates& peer, BenchResult& result) {
   result.ours_runs = ours.wall;
@@ -64,7 +74,7 @@ std::string NameOf(const StepSetup& setup) {
 absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
-  TATAMI_ASSIGN_OR_RETURN(const auto runner, WarmRunner(setup));
+  TATAMI_ASSIGN_OR_RETURN(Side ours, Side::Create(setup));
   TATAMI_ASSIGN_OR_RETURN(
       const auto peer,
       PytorchPeer::Start(setup.preset.name, setup.batch, setup.emulator.threads));
@@ -73,10 +83,10 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
     TATAMI_RETURN_IF_ERROR(peer->RunSteps(format, 1).status());
   }
   const auto samples = static_cast<double>(options.steps * setup.batch);
-  Rates ours, peers[2];
+  Rates our_rates, peers[2];
   for (int run = 0; run < options.runs; ++run) {
-    TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(*runner, options.steps));
-    ours.Add(time, samples);
+    TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(ours, options.steps));
+    our_rates.Add(time, samples);
     for (int f = 0; f < 2; ++f) {
       TATAMI_ASSIGN_OR_RETURN(const RunTime theirs,
                               peer->RunSteps(formats[f], options.steps));
@@ -85,7 +95,7 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
   }
   const int better = Median(peers[0].wall) > Median(peers[1].wall) ? 0 : 1;
   result.peer_name = absl::StrCat("PyTorch (", formats[better], ")");
-  Conclude(ours, peers[better], result);
+  Conclude(our_rates, peers[better], result);
   return result;
 }
 
@@ -96,14 +106,14 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   host.mesh = {1, setup.emulator.threads};
   BenchResult result{
       .name = NameOf(setup), .peer_name = NameOf(host), .unit = "samples/s"};
-  TATAMI_ASSIGN_OR_RETURN(const auto ours, WarmRunner(setup));
-  TATAMI_ASSIGN_OR_RETURN(const auto peer, WarmRunner(host));
+  TATAMI_ASSIGN_OR_RETURN(Side ours, Side::Create(setup));
+  TATAMI_ASSIGN_OR_RETURN(Side peer, Side::Create(host));
   const auto samples = static_cast<double>(options.steps * setup.batch);
   Rates our_rates, peer_rates;
   for (int run = 0; run < options.runs; ++run) {
-    TATAMI_ASSIGN_OR_RETURN(const RunTime our_time, RunSteps(*ours, options.steps));
+    TATAMI_ASSIGN_OR_RETURN(const RunTime our_time, RunSteps(ours, options.steps));
     our_rates.Add(our_time, samples);
-    TATAMI_ASSIGN_OR_RETURN(const RunTime peer_time, RunSteps(*peer, options.steps));
+    TATAMI_ASSIGN_OR_RETURN(const RunTime peer_time, RunSteps(peer, options.steps));
     peer_rates.Add(peer_time, samples);
   }
   Conclude(our_rates, peer_rates, result);
@@ -114,13 +124,14 @@ absl::StatusOr<std::vector<OpTime>> ProfileStep(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   StepSetup timed = setup;
   timed.emulator.time_calls = true;
-  TATAMI_ASSIGN_OR_RETURN(const auto runner, WarmRunner(timed));
+  TATAMI_ASSIGN_OR_RETURN(Side side, Side::Create(timed));
+  const Emulator& emulator = side.runner->emulator();
   std::map<std::string, double> before;  // the untimed step's share
-  for (const CallTime& t : runner->emulator().call_times()) before[t.call] = t.seconds;
-  const double exchange_before = runner->emulator().times().exchange_s;
-  TATAMI_RETURN_IF_ERROR(RunSteps(*runner, options.steps).status());
+  for (const CallTime& t : emulator.call_times()) before[t.call] = t.seconds;
+  const double exchange_before = emulator.times().exchange_s;
+  TATAMI_RETURN_IF_ERROR(RunSteps(side, options.steps).status());
   std::map<std::string, OpTime> by_op;
-  for (const CallTime& t : runner->emulator().call_times()) {
+  for (const CallTime& t : emulator.call_times()) {
     const double seconds = (t.seconds - before[t.call]) / options.steps;
     OpTime& op = by_op[t.op];
     op.op = t.op;
@@ -134,11 +145,10 @@ absl::StatusOr<std::vector<OpTime>> ProfileStep(const StepSetup& setup,
   std::vector<OpTime> out;
   for (auto& [name, time] : by_op) out.push_back(std::move(time));
   // Transfers run on all threads at once: counted as if each were busy throughout.
-  out.push_back(
-      {.op = "(exchange)",
-       .calls = static_cast<int64_t>(runner->emulator().program().supersteps.size()),
-       .seconds = (runner->emulator().times().exchange_s - exchange_before) *
-                  setup.emulator.threads / options.steps});
+  out.push_back({.op = "(exchange)",
+                 .calls = static_cast<int64_t>(emulator.program().supersteps.size()),
+                 .seconds = (emulator.times().exchange_s - exchange_before) *
+                            setup.emulator.threads / options.steps});
   std::sort(out.begin(), out.end(),
             [](const OpTime& a, const OpTime& b) { return a.seconds > b.seconds; });
   return out;
