@@ -23,6 +23,18 @@ int64_t DigitOf(const AxisRef& ref, NodeCoord node, const Mesh& mesh) {
   return CoordOn(node, ref.axis) / StrideOf(ref, mesh) % ref.size;
 }
 
+// True when every part of the factor maps to the same part of the dim.
+bool PartsAreOwn(const DimPlacement& dim) {
+  const int64_t parts = Parts(dim.axes);
+  for (int64_t p = 0; p < parts; ++p) {
+    if (dim.map.Apply(FloorSplit(dim.factor_size, parts, p), dim.dim_size) !=
+        FloorSplit(dim.dim_size, parts, p)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string Mesh::ToString() const { return absl::StrCat(rows, "x", cols); }
@@ -164,9 +176,9 @@ Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
                      .factor_size = rule.factors[f].size,
                      .axes = factor_axes[f],
                      .map = operand[d].map};
-    // An uncut factor whose image is the whole dim is the same as "whole".
-    if (dim.axes.empty() && dim.map.Apply({0, dim.factor_size}, dim.dim_size) ==
-                                Interval{0, dim.dim_size}) {
+    // Parts that are those of the dim itself are said so, for equal placements are
+    // then recognised: a map that doubles, and one that halves it again.
+    if (PartsAreOwn(dim)) {
       dim.factor_size = dim.dim_size;
       dim.map = {};
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
+
 namespace tatami {
 namespace {
 
@@ -10,6 +12,12 @@ bool UsesAxisOf(const AxisList& axes, const AxisList& others) {
     return std::any_of(others.begin(), others.end(),
                        [&](const AxisRef& b) { return a.axis == b.axis; });
   });
+}
+
+int64_t TotalParts(const Placement& placement) {
+  int64_t parts = 1;
+  for (const DimPlacement& d : placement.dims) parts *= Parts(d.axes);
+  return parts;
 }
 
 }  // namespace
@@ -62,6 +70,45 @@ std::vector<ResolvePhase> ResolvePhases(const Placement& made, const Placement& 
     left = rest;
   }
   return phases;
+}
+
+std::optional<Placement> GatherMidway(const Placement& held, const Placement& need) {
+  const auto gathered = [&](size_t d, const AxisRef& ref) {
+    return !absl::c_linear_search(need.dims[d].axes, ref);
+  };
+  bool gathers[2] = {false, false};
+  for (size_t d = 0; d < held.dims.size(); ++d) {
+    for (const AxisRef& ref : held.dims[d].axes) {
+      if (gathered(d, ref)) gathers[static_cast<int>(ref.axis)] = true;
+    }
+  }
+  if (!gathers[0] || !gathers[1]) return std::nullopt;
+  for (const MeshAxis axis : {MeshAxis::kX, MeshAxis::kY}) {
+    Placement midway = held;
+    bool freed = true;
+    for (size_t d = 0; d < midway.dims.size(); ++d) {
+      AxisList& axes = midway.dims[d].axes;
+      // Only the minor end of a dim's cuts can go while the others stay.
+      while (!axes.empty() && axes.back().axis == axis && gathered(d, axes.back())) {
+        axes.pop_back();
+      }
+      freed &= absl::c_none_of(axes, [&](const AxisRef& ref) {
+        return ref.axis == axis && gathered(d, ref);
+      });
+    }
+    if (!freed) continue;
+    // What the freed axis cuts in the end, it may cut already.
+    for (size_t d = 0; d < midway.dims.size(); ++d) {
+      const DimPlacement& end = need.dims[d];
+      if (held.dims[d].axes.empty() && end.map.IsIdentity() &&
+          end.factor_size == end.dim_size &&
+          absl::c_all_of(end.axes, [&](const AxisRef& r) { return r.axis == axis; })) {
+        midway.dims[d] = end;
+      }
+    }
+    if (TotalParts(midway) >= TotalParts(need)) return midway;
+  }
+  return std::nullopt;
 }
 
 }  // namespace tatami

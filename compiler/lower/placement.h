@@ -35,4 +35,10 @@ struct ResolvePhase {
 // nothing is partial.
 std::vector<ResolvePhase> ResolvePhases(const Placement& made, const Placement& held);
 
+// The placement in between when a value goes from `held` to `need` and both mesh axes
+// are gathered: first along one axis, then along the other, so that a node hears from
+// R + C others and not from R * C. Nullopt when one exchange is as good. The boxes of
+// the whole way are those of one exchange; only the routes differ.
+std::optional<Placement> GatherMidway(const Placement& held, const Placement& need);
+
 }  // namespace tatami

@@ -114,12 +114,11 @@ class Scheduler {
 
   // Adds the exchange that fills `to` from `from` at the earliest superstep from
   // `earliest` on.
-  int AddExchange(int from, int to, int earliest, AxisList resolve, Combine combine) {
+  void AddExchange(int from, int to, int earliest, AxisList resolve, Combine combine) {
     const int superstep = std::max(earliest, readable_[from]);
     At(superstep).exchanges.push_back(
         {.from = from, .to = to, .resolve = std::move(resolve), .combine = combine});
     readable_[to] = superstep + 1;
-    return superstep;
   }
 
   // Adds the exchanges that combine partial terms; returns the buffer that others read.
@@ -146,18 +145,37 @@ class Scheduler {
       current_ = std::max(current_, WrittenAt(held));
       return held;
     }
+    int staged = FindStaged(value, need);
+    if (staged < 0) {
+      int from = held;
+      if (const auto midway = GatherMidway(program().buffers[held].placement, need)) {
+        from = FindStaged(value, *midway);
+        // One superstep ahead, where what is gathered is there by then.
+        if (from < 0) from = Stage(value, held, *midway, std::max(0, current_ - 1));
+      }
+      staged = Stage(value, from, need, current_);
+    }
+    current_ = std::max(current_, WrittenAt(staged));
+    return staged;
+  }
+
+  // The staging buffer that holds `value` as `need`, or -1. One whose last use is some
+  // supersteps back is not kept: its value is gathered again.
+  int FindStaged(int value, const Placement& need) const {
     for (const int staged : staged_[value]) {
-      // Gathered again rather than kept when its last use is some supersteps back.
-      if (program().buffers[staged].placement == need &&
+      if (out_.program.buffers[staged].placement == need &&
           readable_[staged] + kKeepStaged > current_) {
-        current_ = std::max(current_, WrittenAt(staged));
         return staged;
       }
     }
+    return -1;
+  }
+
+  // A new staging buffer, filled at superstep `earliest` or later.
+  int Stage(int value, int from, const Placement& need, int earliest) {
     const int staged = AddBuffer(absl::StrCat(graph_.values[value].name, ".in"),
                                  graph_.values[value].type, need);
-    current_ =
-        std::max(current_, AddExchange(held, staged, current_, {}, Combine::kSum));
+    AddExchange(from, staged, earliest, {}, Combine::kSum);
     staged_[value].push_back(staged);
     return staged;
   }

@@ -64,6 +64,14 @@ double CostModel::LinkNs(double bytes) const {
 double CostModel::TransferNs(const Placement& held, const Placement& need,
                              DType dtype) const {
   if (held == need) return 0;
+  if (const auto midway = GatherMidway(held, need)) {
+    return ExchangeNs(held, *midway, dtype) + ExchangeNs(*midway, need, dtype);
+  }
+  return ExchangeNs(held, need, dtype);
+}
+
+double CostModel::ExchangeNs(const Placement& held, const Placement& need,
+                             DType dtype) const {
   int64_t worst = 0;
   for (const NodeCoord node : samples_) {
     int64_t wanted = 1, own = 1;

@@ -22,6 +22,7 @@ class CostModel {
   int64_t BytesOf(const Placement& placement, DType dtype) const;
 
  private:
+  double ExchangeNs(const Placement& held, const Placement& need, DType dtype) const;
   double LinkNs(double bytes) const;
 
   Mesh mesh_;
