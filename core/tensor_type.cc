@@ -10,8 +10,6 @@
 
 namespace tatami {
 
-int64_t ByteSize(DType dtype) { return dtype == DType::kBF16 ? 2 : 4; }
-
 absl::string_view Name(DType dtype) {
   switch (dtype) {
     case DType::kF32:

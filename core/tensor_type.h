@@ -14,7 +14,7 @@ namespace tatami {
 // indices and counters.
 enum class DType : uint8_t { kF32, kBF16, kI32 };
 
-int64_t ByteSize(DType dtype);
+constexpr int64_t ByteSize(DType dtype) { return dtype == DType::kBF16 ? 2 : 4; }
 absl::string_view Name(DType dtype);  // "f32", "bf16", "i32"
 absl::StatusOr<DType> ParseDType(absl::string_view name);
 

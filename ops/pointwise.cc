@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/error.h"
 
 namespace tatami {
@@ -39,11 +40,11 @@ namespace pointwise {
 namespace {
 
 // Element strides of operand `in` along each output dim; 0 where it broadcasts.
-std::vector<int64_t> BroadcastStrides(const LocalCall& call, int in) {
+Dims BroadcastStrides(const LocalCall& call, int in) {
   const Box& box = call.in[in];
   const int rank = static_cast<int>(call.out.size());
   const int lead = rank - static_cast<int>(box.size());
-  std::vector<int64_t> strides(rank, 0);
+  Dims strides(rank, 0);
   int64_t stride = 1;
   for (int d = static_cast<int>(box.size()) - 1; d >= 0; --d) {
     const bool broadcast =
@@ -57,13 +58,14 @@ std::vector<int64_t> BroadcastStrides(const LocalCall& call, int in) {
 }  // namespace
 
 RowWalk::RowWalk(const LocalCall& call, int arity)
-    : extents_(Extents(call.out)), offsets_(arity, 0), moves_(arity, false) {
-  for (int i = 0; i < arity; ++i) strides_.push_back(BroadcastStrides(call, i));
+    : extents_(Extents(call.out)), arity_(arity) {
+  TATAMI_CHECK(arity <= kMaxArity) << *call.call->op->name;
+  for (int i = 0; i < arity; ++i) strides_[i] = BroadcastStrides(call, i);
   // A dim of one element is walked by nobody, so its stride does not matter.
   for (int d = static_cast<int>(extents_.size()) - 1; d >= 0; --d) {
     if (extents_[d] != 1) continue;
     extents_.erase(extents_.begin() + d);
-    for (auto& s : strides_) s.erase(s.begin() + d);
+    for (int i = 0; i < arity; ++i) strides_[i].erase(strides_[i].begin() + d);
   }
   if (extents_.empty()) return;
   for (int i = 0; i < arity; ++i) moves_[i] = strides_[i].back() != 0;
@@ -82,9 +84,9 @@ RowWalk::RowWalk(const LocalCall& call, int arity)
 
 bool RowWalk::Next() {
   for (int d = static_cast<int>(extents_.size()) - 1; d >= 0; --d) {
-    for (size_t i = 0; i < offsets_.size(); ++i) offsets_[i] += strides_[i][d];
+    for (int i = 0; i < arity_; ++i) offsets_[i] += strides_[i][d];
     if (++index_[d] < extents_[d]) return true;
-    for (size_t i = 0; i < offsets_.size(); ++i) {
+    for (int i = 0; i < arity_; ++i) {
       offsets_[i] -= index_[d] * strides_[i][d];
     }
     index_[d] = 0;

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -68,9 +70,12 @@ class RowWalk {
 
  private:
   Dims extents_, index_;  // of the dims outside the row
-  std::vector<std::vector<int64_t>> strides_;
-  std::vector<int64_t> offsets_;
-  std::vector<bool> moves_;
+  // By operand; in place, for a kernel starts from a copy of the prepared walk.
+  static constexpr int kMaxArity = 6;
+  int arity_;
+  std::array<Dims, kMaxArity> strides_;
+  std::array<int64_t, kMaxArity> offsets_ = {};
+  std::array<bool, kMaxArity> moves_ = {};
   int64_t row_ = 1;
 };
 
@@ -99,31 +104,45 @@ const float* LoadChunk(const std::byte* from, int64_t n, bool moves, float* buff
 
 // Walks rows of the innermost dims, as many as can be merged, chunk by chunk.
 template <typename F, DType kStorage>
-void RunLoops(const LocalCall& at, absl::Span<const std::byte* const> in,
-              std::byte* out) {
-  constexpr int kArity = F::kArity;
-  const int64_t element = ByteSize(kStorage);
-  const F f(at.call->attrs);
-  RowWalk walk(at, kArity);
-  alignas(32) float wide[kArity + 1][kChunk];
-  const auto run_chunk = [&]<size_t... I>(int64_t x, int64_t n, std::byte * to,
-                                          std::index_sequence<I...>) {
+class LoopsKernel : public PreparedKernel {
+ public:
+  explicit LoopsKernel(const LocalCall& at) : f_(at.call->attrs), walk_(at, kArity) {}
+
+  void Run(const LocalCall&, absl::Span<const std::byte* const> in,
+           std::byte* out) const override {
+    RowWalk walk = walk_;
+    const F f = f_;  // in registers: `out` cannot alias it
+    do {
+      for (int64_t x = 0; x < walk.row(); x += kChunk) {
+        const int64_t n = std::min(kChunk, walk.row() - x);
+        RunChunk(f, walk, x, n, in, out, std::make_index_sequence<kArity>());
+        out += n * ByteSize(kStorage);
+      }
+    } while (walk.Next());
+  }
+
+ private:
+  static constexpr int kArity = F::kArity;
+
+  // Elements x .. x + n of the walk's row.
+  template <size_t... I>
+  static void RunChunk(F f, const RowWalk& walk, int64_t x, int64_t n,
+                       absl::Span<const std::byte* const> in, std::byte* to,
+                       std::index_sequence<I...>) {
+    alignas(32) float wide[kArity + 1][kChunk];
     float* result =
         kStorage == DType::kF32 ? reinterpret_cast<float*>(to) : wide[kArity];
-    ComputeChunk(f, n, result,
-                 LoadChunk<kStorage>(
-                     in[I] + (walk.offset(I) + (walk.moves(I) ? x : 0)) * element, n,
-                     walk.moves(I), wide[I])...);
+    ComputeChunk(
+        f, n, result,
+        LoadChunk<kStorage>(
+            in[I] + (walk.offset(I) + (walk.moves(I) ? x : 0)) * ByteSize(kStorage), n,
+            walk.moves(I), wide[I])...);
     if constexpr (kStorage != DType::kF32) StoreFromFloat(kStorage, result, n, to);
-  };
-  do {
-    for (int64_t x = 0; x < walk.row(); x += kChunk) {
-      const int64_t n = std::min(kChunk, walk.row() - x);
-      run_chunk(x, n, out, std::make_index_sequence<kArity>());
-      out += n * element;
-    }
-  } while (walk.Next());
-}
+  }
+
+  const F f_;
+  const RowWalk walk_;
+};
 
 template <DType kStorage>
 absl::Status Supports(const LocalCall& call) {
@@ -135,8 +154,8 @@ absl::Status Supports(const LocalCall& call) {
 }
 
 template <typename F, DType kStorage>
-absl::StatusOr<std::shared_ptr<PreparedKernel>> Prepare(const LocalCall&) {
-  return MakeSimpleKernel(RunLoops<F, kStorage>);
+absl::StatusOr<std::shared_ptr<PreparedKernel>> Prepare(const LocalCall& at) {
+  return std::make_shared<LoopsKernel<F, kStorage>>(at);
 }
 
 template <typename F>

@@ -1,7 +1,6 @@
 #include "ops/kernels/onednn_conv.h"
 
 #include <cstring>
-#include <unordered_map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,10 +11,9 @@ namespace tatami {
 namespace {
 
 using dnnl::memory;
-using Args = std::unordered_map<int, memory>;
 
-// Slots of ThreadScratch.
-constexpr int kScratchpadSlot = 0, kWeightSlot = 1, kInputGradSlot = 2;
+// Slots of ThreadScratch; a BoundPrimitive has slot 0.
+constexpr int kWeightSlot = 1, kInputGradSlot = 2;
 
 // A shard's convolution, as oneDNN describes one: its own padding follows from where
 // its boxes lie in the whole tensors.
@@ -116,14 +114,8 @@ LocalConv Describe(const LocalCall& at) {
   return c;
 }
 
-dnnl::primitive_attr UserScratchpad() {
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
-}
-
 dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
-  dnnl::primitive_attr attr = UserScratchpad();
+  dnnl::primitive_attr attr = onednn::UserScratchpad();
   if (c.relu) {
     dnnl::post_ops after;
     after.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, 0.f, 0.f);
@@ -153,141 +145,131 @@ auto Desc(const LocalConv& c) {
   } else if constexpr (pass == ConvPass::kInputGrad) {
     return dnnl::convolution_backward_data::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        UserScratchpad(), onednn::Engine(), ForwardDesc(c));
+        onednn::UserScratchpad(), onednn::Engine(), ForwardDesc(c));
   } else {
     // The hint is a forward convolution that could run: of one type throughout.
     LocalConv hint = c;
     hint.w_any = {c.w_any.dims(), onednn::DataType(c.dtype), memory::format_tag::any};
     return dnnl::convolution_backward_weights::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        UserScratchpad(), onednn::Engine(), ForwardDesc(hint));
+        onednn::UserScratchpad(), onednn::Engine(), ForwardDesc(hint));
   }
-}
-
-memory Bind(const memory::desc& desc, const void* data) {
-  return memory(desc, onednn::Engine(), const_cast<void*>(data));
-}
-
-memory Scratch(const memory::desc& desc, int slot) {
-  return Bind(desc, onednn::ThreadScratch(slot, desc.get_size()));
 }
 
 // A copy of the weights between PyTorch's order and the one that oneDNN chose.
-class WeightReorder {
- public:
-  WeightReorder(const memory::desc& from, const memory::desc& to) {
-    const dnnl::reorder::primitive_desc desc(onednn::Engine(), from, onednn::Engine(),
-                                             to, UserScratchpad());
-    scratchpad_ = desc.scratchpad_desc();
-    primitive_ = dnnl::reorder(desc);
-  }
-  void Run(const memory& from, const memory& to) const {
-    primitive_.execute(onednn::ThreadStream(),
-                       {{DNNL_ARG_FROM, from},
-                        {DNNL_ARG_TO, to},
-                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
-  }
+onednn::BoundPrimitive WeightReorder(const memory::desc& from, const memory::desc& to) {
+  const dnnl::reorder::primitive_desc desc(onednn::Engine(), from, onednn::Engine(), to,
+                                           onednn::UserScratchpad());
+  return {dnnl::reorder(desc),
+          desc.scratchpad_desc(),
+          {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+}
 
- private:
-  memory::desc scratchpad_;
-  dnnl::reorder primitive_;
-};
+void* Scratch(const memory::desc& desc, int slot) {
+  return onednn::ThreadScratch(slot, desc.get_size());
+}
 
 class ConvForward : public PreparedKernel {
  public:
   ConvForward(const LocalConv& c, const dnnl::convolution_forward::primitive_desc& desc)
-      : conv_(c),
-        packed_(desc.weights_desc()),
-        scratchpad_(desc.scratchpad_desc()),
-        pack_(c.w_plain, packed_),
-        primitive_(desc) {}
+      : packed_(desc.weights_desc()),
+        has_bias_(c.has_bias),
+        pack_(WeightReorder(c.w_plain, packed_)),
+        conv_(dnnl::convolution_forward(desc), desc.scratchpad_desc(),
+              Formats(c, packed_)) {}
 
   void Run(const LocalCall&, absl::Span<const std::byte* const> in,
            std::byte* out) const override {
-    const memory w = Scratch(packed_, kWeightSlot);
-    pack_.Run(Bind(conv_.w_plain, in[1]), w);
-    Args args = {{DNNL_ARG_SRC, Bind(conv_.x_desc, in[0])},
+    void* w = Scratch(packed_, kWeightSlot);
+    pack_.Run({{DNNL_ARG_FROM, in[1]}, {DNNL_ARG_TO, w}});
+    if (has_bias_) {
+      conv_.Run({{DNNL_ARG_SRC, in[0]},
                  {DNNL_ARG_WEIGHTS, w},
-                 {DNNL_ARG_DST, Bind(conv_.y_desc, out)},
-                 {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}};
-    if (conv_.has_bias) args.emplace(DNNL_ARG_BIAS, Bind(conv_.bias, in[2]));
-    primitive_.execute(onednn::ThreadStream(), args);
+                 {DNNL_ARG_DST, out},
+                 {DNNL_ARG_BIAS, in[2]}});
+    } else {
+      conv_.Run({{DNNL_ARG_SRC, in[0]}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, out}});
+    }
   }
 
  private:
-  LocalConv conv_;
-  memory::desc packed_, scratchpad_;
-  WeightReorder pack_;
-  dnnl::convolution_forward primitive_;
+  static onednn::BoundPrimitive::Formats Formats(const LocalConv& c,
+                                                 const memory::desc& packed) {
+    onednn::BoundPrimitive::Formats formats = {
+        {DNNL_ARG_SRC, c.x_desc}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, c.y_desc}};
+    if (c.has_bias) formats.emplace_back(DNNL_ARG_BIAS, c.bias);
+    return formats;
+  }
+
+  memory::desc packed_;
+  bool has_bias_;
+  onednn::BoundPrimitive pack_, conv_;
 };
 
 class ConvInputGrad : public PreparedKernel {
  public:
   ConvInputGrad(const LocalConv& c,
                 const dnnl::convolution_backward_data::primitive_desc& desc)
-      : conv_(c),
+      : described_(c),
         packed_(desc.weights_desc()),
-        scratchpad_(desc.scratchpad_desc()),
-        pack_(c.w_plain, packed_),
-        primitive_(desc) {}
+        pack_(WeightReorder(c.w_plain, packed_)),
+        conv_(dnnl::convolution_backward_data(desc), desc.scratchpad_desc(),
+              {{DNNL_ARG_DIFF_SRC, c.x_desc},
+               {DNNL_ARG_WEIGHTS, packed_},
+               {DNNL_ARG_DIFF_DST, c.y_desc}}) {}
 
   void Run(const LocalCall& at, absl::Span<const std::byte* const> in,
            std::byte* out) const override {
-    const memory w = Scratch(packed_, kWeightSlot);
-    pack_.Run(Bind(conv_.w_plain, in[1]), w);
-    const memory dx =
-        conv_.trimmed ? Scratch(conv_.x_desc, kInputGradSlot) : Bind(conv_.x_desc, out);
-    primitive_.execute(onednn::ThreadStream(),
-                       {{DNNL_ARG_DIFF_SRC, dx},
-                        {DNNL_ARG_WEIGHTS, w},
-                        {DNNL_ARG_DIFF_DST, Bind(conv_.y_desc, in[0])},
-                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
-    if (!conv_.trimmed) return;
-    const int64_t element_bytes = ByteSize(conv_.dtype);
-    std::memset(out, 0, NumElements(at.out) * element_bytes);
-    // Calls that share this kernel differ by a translation: name boxes by extents.
-    Box trimmed = conv_.x;
-    for (size_t d = 0; d < trimmed.size(); ++d) {
-      const int64_t shift = at.out[d].end - trimmed[d].end;
-      trimmed[d] = {trimmed[d].begin + shift, trimmed[d].end + shift};
-    }
-    CopyBox(trimmed, trimmed, static_cast<const std::byte*>(dx.get_data_handle()),
-            at.out, out, element_bytes);
+    void* w = Scratch(packed_, kWeightSlot);
+    pack_.Run({{DNNL_ARG_FROM, in[1]}, {DNNL_ARG_TO, w}});
+    const bool trimmed = described_.trimmed;
+    void* dx = trimmed ? Scratch(described_.x_desc, kInputGradSlot) : out;
+    conv_.Run(
+        {{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_DST, in[0]}});
+    if (trimmed) Untrim(at, static_cast<const std::byte*>(dx), out);
   }
 
  private:
-  LocalConv conv_;
-  memory::desc packed_, scratchpad_;
-  WeightReorder pack_;
-  dnnl::convolution_backward_data primitive_;
+  void Untrim(const LocalCall& at, const std::byte* dx, std::byte* out) const {
+    const int64_t element_bytes = ByteSize(described_.dtype);
+    std::memset(out, 0, NumElements(at.out) * element_bytes);
+    // Calls that share this kernel differ by a translation: name boxes by extents.
+    Box box = described_.x;
+    for (size_t d = 0; d < box.size(); ++d) {
+      const int64_t shift = at.out[d].end - box[d].end;
+      box[d] = {box[d].begin + shift, box[d].end + shift};
+    }
+    CopyBox(box, box, dx, at.out, out, element_bytes);
+  }
+
+  LocalConv described_;
+  memory::desc packed_;
+  onednn::BoundPrimitive pack_, conv_;
 };
 
 class ConvWeightGrad : public PreparedKernel {
  public:
   ConvWeightGrad(const LocalConv& c,
                  const dnnl::convolution_backward_weights::primitive_desc& desc)
-      : conv_(c),
-        packed_(desc.diff_weights_desc()),
-        scratchpad_(desc.scratchpad_desc()),
-        unpack_(packed_, c.w_plain),
-        primitive_(desc) {}
+      : packed_(desc.diff_weights_desc()),
+        unpack_(WeightReorder(packed_, c.w_plain)),
+        conv_(dnnl::convolution_backward_weights(desc), desc.scratchpad_desc(),
+              {{DNNL_ARG_SRC, c.x_desc},
+               {DNNL_ARG_DIFF_WEIGHTS, packed_},
+               {DNNL_ARG_DIFF_DST, c.y_desc}}) {}
 
   void Run(const LocalCall&, absl::Span<const std::byte* const> in,
            std::byte* out) const override {
-    const memory dw = Scratch(packed_, kWeightSlot);
-    primitive_.execute(onednn::ThreadStream(),
-                       {{DNNL_ARG_SRC, Bind(conv_.x_desc, in[0])},
-                        {DNNL_ARG_DIFF_WEIGHTS, dw},
-                        {DNNL_ARG_DIFF_DST, Bind(conv_.y_desc, in[1])},
-                        {DNNL_ARG_SCRATCHPAD, Scratch(scratchpad_, kScratchpadSlot)}});
-    unpack_.Run(dw, Bind(conv_.w_plain, out));
+    void* dw = Scratch(packed_, kWeightSlot);
+    conv_.Run({{DNNL_ARG_SRC, in[0]},
+               {DNNL_ARG_DIFF_WEIGHTS, dw},
+               {DNNL_ARG_DIFF_DST, in[1]}});
+    unpack_.Run({{DNNL_ARG_FROM, dw}, {DNNL_ARG_TO, out}});
   }
 
  private:
-  LocalConv conv_;
-  memory::desc packed_, scratchpad_;
-  WeightReorder unpack_;
-  dnnl::convolution_backward_weights primitive_;
+  memory::desc packed_;
+  onednn::BoundPrimitive unpack_, conv_;
 };
 
 }  // namespace

@@ -22,38 +22,32 @@ memory::desc OperandDesc(const Box& box, DType dtype, bool transpose) {
   return {{batch, rows, cols}, onednn::DataType(dtype), {rows * cols, cols, 1}};
 }
 
+onednn::BoundPrimitive MatmulOf(const LocalCall& call) {
+  const OpCall& op = *call.call;
+  const memory::desc a =
+      OperandDesc(call.in[0], op.in[0].dtype, op.attrs.Int("transpose_a"));
+  const memory::desc b =
+      OperandDesc(call.in[1], op.in[1].dtype, op.attrs.Int("transpose_b"));
+  const memory::desc c = OperandDesc(call.out, op.out.dtype, false);
+  const dnnl::matmul::primitive_desc desc(dnnl::matmul::desc(a, b, c),
+                                          onednn::UserScratchpad(), onednn::Engine());
+  return {dnnl::matmul(desc),
+          desc.scratchpad_desc(),
+          {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}}};
+}
+
 class OneDnnMatmul : public PreparedKernel {
  public:
-  explicit OneDnnMatmul(const LocalCall& call) {
-    const OpCall& c = *call.call;
-    a_ = OperandDesc(call.in[0], c.in[0].dtype, c.attrs.Int("transpose_a"));
-    b_ = OperandDesc(call.in[1], c.in[1].dtype, c.attrs.Int("transpose_b"));
-    c_ = OperandDesc(call.out, c.out.dtype, false);
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::matmul::primitive_desc desc(dnnl::matmul::desc(a_, b_, c_), attr,
-                                            onednn::Engine());
-    scratch_ = desc.scratchpad_desc();
-    primitive_ = dnnl::matmul(desc);
-  }
+  explicit OneDnnMatmul(const LocalCall& call) : matmul_(MatmulOf(call)) {}
 
   void Run(const LocalCall&, absl::Span<const std::byte* const> in,
            std::byte* out) const override {
-    const auto bind = [](const memory::desc& desc, const void* data) {
-      return memory(desc, onednn::Engine(), const_cast<void*>(data));
-    };
-    primitive_.execute(
-        onednn::ThreadStream(),
-        {{DNNL_ARG_SRC, bind(a_, in[0])},
-         {DNNL_ARG_WEIGHTS, bind(b_, in[1])},
-         {DNNL_ARG_DST, bind(c_, out)},
-         {DNNL_ARG_SCRATCHPAD,
-          bind(scratch_, onednn::ThreadScratch(0, scratch_.get_size()))}});
+    matmul_.Run(
+        {{DNNL_ARG_SRC, in[0]}, {DNNL_ARG_WEIGHTS, in[1]}, {DNNL_ARG_DST, out}});
   }
 
  private:
-  memory::desc a_, b_, c_, scratch_;
-  dnnl::matmul primitive_;
+  onednn::BoundPrimitive matmul_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 
@@ -56,6 +57,56 @@ dnnl::memory::desc DenseDesc(const Dims& extents, DType dtype) {
     stride *= extents[i];
   }
   return {ToDims(extents), DataType(dtype), strides};
+}
+
+dnnl::primitive_attr UserScratchpad() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+BoundPrimitive::BoundPrimitive(dnnl::primitive primitive,
+                               const dnnl::memory::desc& scratchpad, Formats formats)
+    : primitive_(std::move(primitive)), formats_(std::move(formats)) {
+  formats_.insert(formats_.begin(), {DNNL_ARG_SCRATCHPAD, scratchpad});
+}
+
+BoundPrimitive::Bound BoundPrimitive::Borrow() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      Bound bound = std::move(spare_.back());
+      spare_.pop_back();
+      return bound;
+    }
+  }
+  Bound bound;
+  for (const auto& [arg, desc] : formats_) {
+    bound.emplace_back(desc, Engine(), static_cast<void*>(DNNL_MEMORY_NONE));
+  }
+  return bound;
+}
+
+void BoundPrimitive::Run(Addresses operands) const {
+  TATAMI_CHECK(operands.size() + 1 == formats_.size());
+  Bound bound = Borrow();
+  absl::InlinedVector<dnnl_exec_arg_t, 6> args;
+  const auto bind = [&](int arg, const void* address) {
+    const size_t i = args.size();
+    TATAMI_CHECK(arg == formats_[i].first);
+    if (bound[i].get_data_handle() != address) {
+      bound[i].set_data_handle(const_cast<void*>(address));
+    }
+    args.push_back({arg, bound[i].get()});
+  };
+  bind(DNNL_ARG_SCRATCHPAD, ThreadScratch(0, formats_[0].second.get_size()));
+  for (const auto& [arg, address] : operands) bind(arg, address);
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive_.get(), ThreadStream().get(),
+                             static_cast<int>(args.size()), args.data()),
+      "a primitive could not run");
+  const std::lock_guard lock(mutex_);
+  spare_.push_back(std::move(bound));
 }
 
 absl::Status FromException(const dnnl::error& error, const LocalCall& call) {

@@ -4,6 +4,10 @@
 #pragma once
 
 #include <dnnl.hpp>
+#include <initializer_list>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/op_def.h"
@@ -25,6 +29,33 @@ dnnl::memory::dims ToDims(const Dims& dims);
 
 // A dense row-major descriptor of a box's extents.
 dnnl::memory::desc DenseDesc(const Dims& extents, DType dtype);
+
+// What a primitive needs beyond its operands is host scratch that it is given.
+dnnl::primitive_attr UserScratchpad();
+
+// A primitive with its memory objects: making those takes longer than a small kernel,
+// so each thread that runs it borrows a set and binds it to other addresses.
+class BoundPrimitive {
+ public:
+  // By DNNL_ARG_*: what each operand looks like, and where it lies.
+  using Formats = std::vector<std::pair<int, dnnl::memory::desc>>;
+  using Addresses = std::initializer_list<std::pair<int, const void*>>;
+
+  BoundPrimitive(dnnl::primitive primitive, const dnnl::memory::desc& scratchpad,
+                 Formats formats);
+
+  // Uses ThreadScratch's slot 0. REQUIRES: the arguments of `formats`, in their order.
+  void Run(Addresses operands) const;
+
+ private:
+  using Bound = std::vector<dnnl::memory>;  // as formats_
+  Bound Borrow() const;
+
+  dnnl::primitive primitive_;
+  Formats formats_;  // the scratchpad's first
+  mutable std::mutex mutex_;
+  mutable std::vector<Bound> spare_;
+};
 
 absl::Status FromException(const dnnl::error& error, const LocalCall& call);
 
