@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
+#include "core/tensor_view.h"
 
 namespace tatami {
 namespace {
@@ -15,7 +16,7 @@ void CombineRun(Combine combine, DType dtype, int64_t n, const std::byte* from,
     if (combine == Combine::kSum) {
       for (int64_t i = 0; i < n; ++i) b[i] += a[i];
     } else {
-      for (int64_t i = 0; i < n; ++i) b[i] = std::max(b[i], a[i]);
+      for (int64_t i = 0; i < n; ++i) b[i] = Max(b[i], a[i]);
     }
   };
   switch (dtype) {
@@ -29,7 +30,7 @@ void CombineRun(Combine combine, DType dtype, int64_t n, const std::byte* from,
       auto* b = reinterpret_cast<uint16_t*>(to);
       for (int64_t i = 0; i < n; ++i) {
         const float x = FloatFromBF16(a[i]), y = FloatFromBF16(b[i]);
-        b[i] = BF16FromFloat(combine == Combine::kSum ? y + x : std::max(y, x));
+        b[i] = BF16FromFloat(combine == Combine::kSum ? y + x : Max(y, x));
       }
       return;
     }

@@ -142,12 +142,22 @@ template <typename T>
 T Abs(T x) {
   return std::abs(x);
 }
+// A NaN on either side is kept, as in PyTorch and unlike std::max: divergence must not
+// hide behind a relu.
 template <typename T>
 T Max(T a, T b) {
-  return a < b ? b : a;
+  return a < b || b != b ? b : a;
 }
 template <typename T>
 T Min(T a, T b) {
+  return b < a || b != b ? b : a;
+}
+template <>
+inline Counted Max(Counted a, Counted b) {  // one operation
+  return a < b ? b : a;
+}
+template <>
+inline Counted Min(Counted a, Counted b) {
   return b < a ? b : a;
 }
 template <>

@@ -43,7 +43,7 @@ struct MaxTerm {
   }
   template <typename T>
   static T Combine(T a, T b) {
-    return a < b ? b : a;
+    return Max(a, b);
   }
 };
 

@@ -115,12 +115,7 @@ LocalConv Describe(const LocalCall& at) {
 }
 
 dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
-  dnnl::primitive_attr attr = onednn::UserScratchpad();
-  if (c.relu) {
-    dnnl::post_ops after;
-    after.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, 0.f, 0.f);
-    attr.set_post_ops(after);
-  }
+  const dnnl::primitive_attr attr = onednn::UserScratchpad();
   // The kind of a forward primitive also steers the gradients that take it as a hint.
   const auto kind = dnnl::prop_kind::forward_training;
   const auto direct = dnnl::algorithm::convolution_direct;
@@ -169,16 +164,32 @@ void* Scratch(const memory::desc& desc, int slot) {
   return onednn::ThreadScratch(slot, desc.get_size());
 }
 
+// By our own hand, while y is in the cache: oneDNN's relu turns a NaN into 0.
+void ReluInPlace(DType dtype, int64_t n, std::byte* y) {
+  if (dtype == DType::kF32) {
+    auto* x = reinterpret_cast<float*>(y);
+    for (int64_t i = 0; i < n; ++i) x[i] = Max(0.f, x[i]);
+  } else {
+    auto* x = reinterpret_cast<uint16_t*>(y);
+    constexpr uint16_t kSign = 0x8000, kInfinity = 0x7f80;
+    for (int64_t i = 0; i < n; ++i) {
+      const bool negative = (x[i] & kSign) && (x[i] & ~kSign) <= kInfinity;
+      x[i] = negative ? 0 : x[i];
+    }
+  }
+}
+
 class ConvForward : public PreparedKernel {
  public:
   ConvForward(const LocalConv& c, const dnnl::convolution_forward::primitive_desc& desc)
       : packed_(desc.weights_desc()),
         has_bias_(c.has_bias),
+        relu_(c.relu),
         pack_(WeightReorder(c.w_plain, packed_)),
         conv_(dnnl::convolution_forward(desc), desc.scratchpad_desc(),
               Formats(c, packed_)) {}
 
-  void Run(const LocalCall&, absl::Span<const std::byte* const> in,
+  void Run(const LocalCall& at, absl::Span<const std::byte* const> in,
            std::byte* out) const override {
     void* w = Scratch(packed_, kWeightSlot);
     pack_.Run({{DNNL_ARG_FROM, in[1]}, {DNNL_ARG_TO, w}});
@@ -190,6 +201,7 @@ class ConvForward : public PreparedKernel {
     } else {
       conv_.Run({{DNNL_ARG_SRC, in[0]}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, out}});
     }
+    if (relu_) ReluInPlace(at.call->out.dtype, NumElements(at.out), out);
   }
 
  private:
@@ -202,7 +214,7 @@ class ConvForward : public PreparedKernel {
   }
 
   memory::desc packed_;
-  bool has_bias_;
+  bool has_bias_, relu_;
   onednn::BoundPrimitive pack_, conv_;
 };
 

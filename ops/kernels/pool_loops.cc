@@ -97,7 +97,7 @@ void RunMaxPool(const LocalCall& at, absl::Span<const std::byte* const> in,
                   for (size_t t = 1; t < taps.size(); ++t) {
                     const float* value = x + taps[t].offset;
                     for (int64_t c = 0; c < channels; ++c) {
-                      best[c] = best[c] < value[c] ? value[c] : best[c];
+                      best[c] = Max(best[c], value[c]);
                     }
                   }
                 });

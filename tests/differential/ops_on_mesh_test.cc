@@ -228,6 +228,37 @@ TEST_P(OpOnMesh, EveryForcedCutGivesTheAnswerOfOneNode) {
   }
 }
 
+// A NaN reaches the elements that it reaches in the f64 reference: what diverges must
+// not hide behind a relu or a maximum, nor behind a cut. It reaches no other in f32; in
+// bf16 oneDNN multiplies pairs of channels, one of which may be padding.
+TEST_P(OpOnMesh, ANaNGoesWhereTheReferenceSendsIt) {
+  if (call_->out.dtype == DType::kI32) return;  // nowhere to go
+  Arrays in = conformance::RoundToStorage(
+      sample(), conformance::DrawInputs(sample(), /*seed=*/7));
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (sample().in[i].dtype != DType::kI32 && conformance::IsContinuous(sample(), i)) {
+      in[i][in[i].size() / 2] = std::nan("");
+    }
+  }
+  const std::vector<double> want =
+      conformance::RunReference(MakeLocalCall(call_, rule_, rule_.WholeFactors()), in);
+  for (const Mesh mesh : {Mesh{1, 1}, Mesh{2, 3}}) {
+    for (const Cuts& cuts : testing::ForcedCuts(rule_, mesh)) {
+      const Plan plan = testing::PlanOf(graph_, mesh, cuts, 0);
+      const auto got = testing::RunOnMesh(graph_.graph, plan, Store(in), {});
+      ASSERT_TRUE(got.ok()) << got.status();
+      std::vector<float> x(want.size());
+      LoadAsFloat(call_->out.dtype, got->outputs.at("direct").data(), int64_t(x.size()),
+                  x.data());
+      for (size_t e = 0; e < want.size(); ++e) {
+        if (call_->out.dtype == DType::kBF16 && !std::isnan(want[e])) continue;
+        ASSERT_EQ(std::isnan(x[e]), std::isnan(want[e]))
+            << testing::ToString(cuts, mesh) << ": element " << e << " is " << x[e];
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllOps, OpOnMesh, ::testing::ValuesIn(AllCases()),
                          [](const ::testing::TestParamInfo<Case>& info) {
                            return absl::StrCat(*info.param.op->name, "__",
