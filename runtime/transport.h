@@ -38,12 +38,18 @@ class Transport {
   virtual absl::Status Wait(int pattern, absl::Duration deadline) = 0;
 
   // Rank 0 gets every rank's bytes in rank order, the others an empty vector.
-  // Collective.
+  // Collective. E0601 after kControlDeadline, as Wait.
   virtual absl::StatusOr<std::vector<std::vector<std::byte>>> GatherToRoot(
       absl::Span<const std::byte> mine) = 0;
-  // Rank 0's bytes reach all ranks. Collective.
+  // Rank 0's bytes reach all ranks. Collective. E0601 after kControlDeadline, as Wait.
   virtual absl::Status BroadcastFromRoot(std::vector<std::byte>& bytes) = 0;
 };
+
+// Longer than rank 0 takes between two steps to evaluate, write a checkpoint and draw.
+constexpr absl::Duration kControlDeadline = absl::Minutes(10);
+
+// E0601: `rank` waited in vain for the `silent` ranks, each named once.
+absl::Status SilenceError(int rank, absl::Duration deadline, std::vector<int> silent);
 
 // The only rank there is.
 std::unique_ptr<Transport> MakeSingleTransport();

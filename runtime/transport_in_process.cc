@@ -7,10 +7,7 @@
 #include <mutex>
 #include <tuple>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/check.h"
-#include "core/error.h"
 #include "core/random.h"
 
 namespace tatami {
@@ -99,12 +96,7 @@ class InProcessTransport : public Transport {
       std::copy(bytes.begin(), bytes.end(), part.buffer.begin());
     }
     if (silent.empty()) return absl::OkStatus();
-    return MakeError(
-        ErrorCode::kDeadline,
-        absl::StrCat("rank ", rank_, " waited ", absl::FormatDuration(deadline),
-                     " in vain for rank ", absl::StrJoin(silent, ", "),
-                     ". See what that rank said last and whether its host is up, "
-                     "then go on with --resume."));
+    return SilenceError(rank_, deadline, std::move(silent));
   }
 
   absl::StatusOr<std::vector<Bytes>> GatherToRoot(
@@ -117,10 +109,7 @@ class InProcessTransport : public Transport {
     all[0].assign(mine.begin(), mine.end());
     for (int r = 1; r < size(); ++r) {
       if (!hub_->Receive(r, 0, kGather, absl::Now() + kControlDeadline, all[r])) {
-        return MakeError(
-            ErrorCode::kDeadline,
-            absl::StrCat("rank 0 waited ", absl::FormatDuration(kControlDeadline),
-                         " in vain for rank ", r, " to gather from"));
+        return SilenceError(rank_, kControlDeadline, {r});
       }
     }
     return all;
@@ -132,17 +121,13 @@ class InProcessTransport : public Transport {
       return absl::OkStatus();
     }
     if (!hub_->Receive(0, rank_, kBroadcast, absl::Now() + kControlDeadline, bytes)) {
-      return MakeError(ErrorCode::kDeadline,
-                       absl::StrCat("rank ", rank_, " waited ",
-                                    absl::FormatDuration(kControlDeadline),
-                                    " in vain for rank 0 to broadcast"));
+      return SilenceError(rank_, kControlDeadline, {0});
     }
     return absl::OkStatus();
   }
 
  private:
   static constexpr int kGather = -1, kBroadcast = -2;
-  static constexpr absl::Duration kControlDeadline = absl::Seconds(60);
   struct Pattern {
     std::vector<Part> sends, receives;
   };

@@ -4,17 +4,19 @@
 #include <mpi.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "core/error.h"
 #include "core/status_macros.h"
 
 namespace tatami {
 namespace {
+
+using Bytes = std::vector<std::byte>;
 
 absl::Status FromMpi(int code, absl::string_view what) {
   if (code == MPI_SUCCESS) return absl::OkStatus();
@@ -30,11 +32,13 @@ class MpiTransport : public Transport {
   MpiTransport() {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    MPI_Comm_dup(MPI_COMM_WORLD, &control_);
   }
   ~MpiTransport() override {
     for (Pattern& p : patterns_) {
       for (MPI_Request& request : p.requests) MPI_Request_free(&request);
     }
+    MPI_Comm_free(&control_);
   }
 
   int rank() const override { return rank_; }
@@ -73,67 +77,36 @@ class MpiTransport : public Transport {
 
   absl::Status Wait(int pattern, absl::Duration deadline) override {
     Pattern& p = patterns_[pattern];
-    const absl::Time until = absl::Now() + deadline;
-    // Polls, so that a silent peer becomes an error and not a hang; yields, because
-    // ranks may outnumber cores.
-    for (int64_t polls = 0;; ++polls) {
-      int done = 0;
-      TATAMI_RETURN_IF_ERROR(
-          FromMpi(MPI_Testall(static_cast<int>(p.requests.size()), p.requests.data(),
-                              &done, MPI_STATUSES_IGNORE),
-                  "Testall"));
-      if (done) return absl::OkStatus();
-      if (polls % 64 == 63) sched_yield();
-      if (polls % 4096 == 4095 && absl::Now() > until) break;
-    }
+    TATAMI_ASSIGN_OR_RETURN(const bool done,
+                            Poll(absl::MakeSpan(p.requests), absl::Now() + deadline));
+    if (done) return absl::OkStatus();
     std::vector<int> silent;
     for (size_t i = 0; i < p.requests.size(); ++i) {
-      int done = 0;
-      MPI_Request_get_status(p.requests[i], &done, MPI_STATUS_IGNORE);
-      if (!done) silent.push_back(p.peers[i]);
+      int arrived = 0;
+      MPI_Request_get_status(p.requests[i], &arrived, MPI_STATUS_IGNORE);
+      if (!arrived) silent.push_back(p.peers[i]);
     }
-    return MakeError(
-        ErrorCode::kDeadline,
-        absl::StrCat("rank ", rank_, " waited ", absl::FormatDuration(deadline),
-                     " in vain for rank ", absl::StrJoin(silent, ", "),
-                     ". See what that rank said last and whether its host is up, "
-                     "then go on with --resume."));
+    return SilenceError(rank_, deadline, std::move(silent));
   }
 
-  absl::StatusOr<std::vector<std::vector<std::byte>>> GatherToRoot(
+  absl::StatusOr<std::vector<Bytes>> GatherToRoot(
       absl::Span<const std::byte> mine) override {
-    const int count = static_cast<int>(mine.size());
-    std::vector<int> counts(size_), offsets(size_, 0);
-    TATAMI_RETURN_IF_ERROR(FromMpi(
-        MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, MPI_COMM_WORLD),
-        "Gather"));
-    int total = 0;
-    for (int r = 0; r < size_; ++r) {
-      offsets[r] = total;
-      total += counts[r];
+    std::vector<Bytes> all;
+    if (rank_ != 0) {
+      TATAMI_RETURN_IF_ERROR(Send(mine, 0));
+      return all;
     }
-    std::vector<std::byte> flat(rank_ == 0 ? total : 0);
-    TATAMI_RETURN_IF_ERROR(
-        FromMpi(MPI_Gatherv(mine.data(), count, MPI_BYTE, flat.data(), counts.data(),
-                            offsets.data(), MPI_BYTE, 0, MPI_COMM_WORLD),
-                "Gatherv"));
-    std::vector<std::vector<std::byte>> all;
-    if (rank_ != 0) return all;
-    for (int r = 0; r < size_; ++r) {
-      const auto begin = flat.begin() + offsets[r];
-      all.emplace_back(begin, begin + counts[r]);
+    all.emplace_back(mine.begin(), mine.end());
+    for (int r = 1; r < size_; ++r) {
+      TATAMI_RETURN_IF_ERROR(Receive(all.emplace_back(), r));
     }
     return all;
   }
 
-  absl::Status BroadcastFromRoot(std::vector<std::byte>& bytes) override {
-    int64_t size = static_cast<int64_t>(bytes.size());
-    TATAMI_RETURN_IF_ERROR(
-        FromMpi(MPI_Bcast(&size, 1, MPI_INT64_T, 0, MPI_COMM_WORLD), "Bcast"));
-    bytes.resize(size);
-    return FromMpi(
-        MPI_Bcast(bytes.data(), static_cast<int>(size), MPI_BYTE, 0, MPI_COMM_WORLD),
-        "Bcast");
+  absl::Status BroadcastFromRoot(Bytes& bytes) override {
+    if (rank_ != 0) return Receive(bytes, 0);
+    for (int r = 1; r < size_; ++r) TATAMI_RETURN_IF_ERROR(Send(bytes, r));
+    return absl::OkStatus();
   }
 
  private:
@@ -141,6 +114,68 @@ class MpiTransport : public Transport {
     std::vector<MPI_Request> requests;
     std::vector<int> peers;
   };
+
+  // False when they are not all done by `until`. Polls, so that a silent peer becomes
+  // an error and not a hang; yields, because ranks may outnumber cores.
+  static absl::StatusOr<bool> Poll(absl::Span<MPI_Request> requests, absl::Time until) {
+    for (int64_t polls = 0;; ++polls) {
+      int done = 0;
+      TATAMI_RETURN_IF_ERROR(
+          FromMpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done,
+                              MPI_STATUSES_IGNORE),
+                  "Testall"));
+      if (done) return true;
+      if (polls % 64 == 63) sched_yield();
+      if (polls % 4096 == 4095 && absl::Now() > until) return false;
+    }
+  }
+
+  // One request of a control message, done or E0601.
+  absl::Status Finish(MPI_Request request, int peer) const {
+    TATAMI_ASSIGN_OR_RETURN(const bool done, Poll(absl::MakeSpan(&request, 1),
+                                                  absl::Now() + kControlDeadline));
+    if (done) return absl::OkStatus();
+    MPI_Cancel(&request);  // its buffer goes away
+    MPI_Request_free(&request);
+    return SilenceError(rank_, kControlDeadline, {peer});
+  }
+
+  // Control messages: the size, then pieces that MPI can count.
+  absl::Status Send(absl::Span<const std::byte> bytes, int to) const {
+    const int64_t size = static_cast<int64_t>(bytes.size());
+    MPI_Request request;
+    TATAMI_RETURN_IF_ERROR(
+        FromMpi(MPI_Isend(&size, 1, MPI_INT64_T, to, 0, control_, &request), "Isend"));
+    TATAMI_RETURN_IF_ERROR(Finish(request, to));
+    for (int64_t at = 0; at < size; at += kPiece) {
+      const int n = static_cast<int>(std::min(kPiece, size - at));
+      TATAMI_RETURN_IF_ERROR(
+          FromMpi(MPI_Isend(bytes.data() + at, n, MPI_BYTE, to, 0, control_, &request),
+                  "Isend"));
+      TATAMI_RETURN_IF_ERROR(Finish(request, to));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Receive(Bytes& bytes, int from) const {
+    int64_t size = 0;
+    MPI_Request request;
+    TATAMI_RETURN_IF_ERROR(FromMpi(
+        MPI_Irecv(&size, 1, MPI_INT64_T, from, 0, control_, &request), "Irecv"));
+    TATAMI_RETURN_IF_ERROR(Finish(request, from));
+    bytes.resize(size);
+    for (int64_t at = 0; at < size; at += kPiece) {
+      const int n = static_cast<int>(std::min(kPiece, size - at));
+      TATAMI_RETURN_IF_ERROR(FromMpi(
+          MPI_Irecv(bytes.data() + at, n, MPI_BYTE, from, 0, control_, &request),
+          "Irecv"));
+      TATAMI_RETURN_IF_ERROR(Finish(request, from));
+    }
+    return absl::OkStatus();
+  }
+
+  static constexpr int64_t kPiece = int64_t{1} << 28;
+  MPI_Comm control_ = MPI_COMM_NULL;  // so that tags of patterns are free
   int rank_ = 0, size_ = 1;
   std::vector<Pattern> patterns_;
 };

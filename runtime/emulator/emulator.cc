@@ -308,7 +308,8 @@ class EmulatorImpl : public Emulator {
       const std::byte* data = Data(buffer, n);
       mine.insert(mine.end(), data, data + size);
     }
-    TATAMI_ASSIGN_OR_RETURN(const auto all, transport_.GatherToRoot(mine));
+    TATAMI_ASSIGN_OR_RETURN(const auto all, transport_.GatherToRoot(mine),
+                            absl::StrCat("reading ", b.name));
     std::vector<std::byte> out;
     if (transport_.rank() != 0) return out;
     out.resize(b.type.bytes());
