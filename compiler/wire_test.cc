@@ -139,6 +139,24 @@ TEST(ProgramWire, ADamagedFileIsRefusedByItsChecksum) {
               HasSubstr("E0104"));
 }
 
+// The binary form without its checksum.
+std::string UnsealedBytes(const Program& p) {
+  std::string bytes = SerializeProgram(p, WireForm::kBinary);
+  // Behind format (2 + 14 bytes) and version (2 bytes) come 2 + 16 bytes of checksum.
+  return bytes.erase(18, 18);
+}
+
+TEST(ProgramWire, FieldsOfAnotherSchemaAreRefused) {
+  const std::string bytes = UnsealedBytes(LoweredTrainingStep({2, 3}, 0));
+  ASSERT_EQ(Message(ParseProgram(bytes, FindOp)), "");
+  // Field 111 as a varint of 1, at the end of the message and inside a lifetime.
+  EXPECT_EQ(Message(ParseProgram(bytes + "\xf8\x06\x01", FindOp)),
+            "E0104: unknown field number 111 of Program");
+  const std::string lifetime = std::string("\x8a\x01\x07\x08\x00\x10\x01", 7);
+  EXPECT_THAT(Message(ParseProgram(bytes + lifetime + "\xf8\x06\x01", FindOp)),
+              HasSubstr("unknown field number 111 of Lifetime in storage_lifetime["));
+}
+
 struct Draw {
   std::mt19937_64 bits;
   size_t operator()(size_t count) { return bits() % count; }
@@ -240,9 +258,7 @@ TEST(ProgramWire, NoMutationOfTheBinaryFormIsMistakenForAProgram) {
 // Without: the structure alone must keep the reader and its users from harm.
 TEST(ProgramWire, NoMutationWithoutChecksumDoesHarm) {
   const Program p = LoweredTrainingStep({2, 3}, 0);
-  std::string bytes = SerializeProgram(p, WireForm::kBinary);
-  // format 2 + 14 bytes, version 2 bytes, checksum 2 + 16 bytes
-  bytes.erase(18, 18);
+  const std::string bytes = UnsealedBytes(p);
   ASSERT_TRUE(ParseProgram(bytes, FindOp).ok());
   const std::string text = EditableText(p);
   Draw draw{std::mt19937_64(2)};
