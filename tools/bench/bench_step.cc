@@ -120,6 +120,19 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   return result;
 }
 
+absl::StatusOr<BenchResult> BenchAlone(const StepSetup& setup,
+                                       const BenchStepOptions& options) {
+  BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
+  TATAMI_ASSIGN_OR_RETURN(Side side, Side::Create(setup));
+  for (int run = 0; run < options.runs; ++run) {
+    TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(side, options.steps));
+    result.ours_runs.push_back(static_cast<double>(options.steps * setup.batch) /
+                               time.seconds);
+  }
+  result.ours = Median(result.ours_runs);
+  return result;
+}
+
 absl::StatusOr<std::vector<OpTime>> ProfileStep(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   StepSetup timed = setup;

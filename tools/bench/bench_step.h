@@ -36,6 +36,10 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
 absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
                                              const BenchStepOptions& options);
 
+// Without a peer: `peer_runs` is empty, `peer` and `ratio` are 0.
+absl::StatusOr<BenchResult> BenchAlone(const StepSetup& setup,
+                                       const BenchStepOptions& options);
+
 // Processor time of one step by op, longest first; seconds are summed over nodes.
 struct OpTime {
   std::string op;

@@ -47,6 +47,22 @@ void PrintCallTimes(const std::vector<OpTime>& times) {
                                   "", total * 1e3);
 }
 
+void PrintResult(const BenchResult& r) {
+  std::cout << absl::StreamFormat("%s: %.3f %s", r.name, r.ours, r.unit);
+  if (r.peer_runs.empty()) {
+    std::cout << absl::StreamFormat(" (median of %d runs)\n", r.ours_runs.size());
+    return;
+  }
+  std::cout << absl::StreamFormat(
+      "\n%s: %.3f %s\nratio %.3f, by processor time %.3f (medians of %d interleaved "
+      "runs)\n",
+      r.peer_name, r.peer, r.unit, r.ratio, r.cpu_ratio, r.ours_runs.size());
+  for (size_t i = 0; i < r.ours_runs.size(); ++i) {
+    std::cout << absl::StreamFormat("  run %d: %.3f and %.3f\n", i + 1, r.ours_runs[i],
+                                    r.peer_runs[i]);
+  }
+}
+
 absl::Status RunBenchStep(const BenchStepFlags& flags) {
   if (flags.runs < 1 || flags.steps < 1 || flags.threads < 1) {
     return MakeError(ErrorCode::kBadFlag,
@@ -72,21 +88,13 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   } else if (flags.against == "host") {
     result = BenchAgainstHost(setup, options);
   } else if (flags.against == "none") {
-    return absl::OkStatus();
+    result = BenchAlone(setup, options);
   } else {
     return MakeError(ErrorCode::kBadFlag,
                      "--against is pytorch, host or none; got " + flags.against);
   }
   TATAMI_RETURN_IF_ERROR(result.status());
-  std::cout << absl::StreamFormat(
-      "%s: %.3f %s, %s %.3f, ratio %.3f, by processor time %.3f (medians of %d "
-      "interleaved runs)\n",
-      result->name, result->ours, result->unit, result->peer_name, result->peer,
-      result->ratio, result->cpu_ratio, result->ours_runs.size());
-  for (size_t i = 0; i < result->ours_runs.size(); ++i) {
-    std::cout << absl::StreamFormat("  run %d: %.3f and %.3f\n", i + 1,
-                                    result->ours_runs[i], result->peer_runs[i]);
-  }
+  PrintResult(*result);
   if (flags.json) std::cout << ToJson(*result).dump() << std::endl;
   return absl::OkStatus();
 }

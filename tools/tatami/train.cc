@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "runtime/ingest/clip_dataset.h"
@@ -95,12 +96,14 @@ void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
     std::cout << object.dump() << std::endl;
     return;
   }
-  std::cout << "trained " << summary.steps << " steps, loss " << summary.loss << ", "
-            << summary.samples_per_s << " samples/s, waited "
-            << 100 * summary.data_wait_share << " % for data\n";
+  std::cout << absl::StreamFormat(
+      "trained %d steps, loss %.4g, %.1f samples/s, waited %.1f %% of the time for "
+      "data\n",
+      summary.steps, summary.loss, summary.samples_per_s,
+      100 * summary.data_wait_share);
   for (const auto& [name, value] : summary.metrics) {
-    std::cout << "held out " << name << " " << value << ", baseline "
-              << summary.baselines.at(name) << "\n";
+    std::cout << absl::StreamFormat("held out %s %.3f, baseline %.3f\n", name, value,
+                                    summary.baselines.at(name));
   }
   std::cout << "weights " << summary.weights_hash << "\n"
             << "checkpoints, metrics and pictures are in " << flags.out << std::endl;
@@ -149,14 +152,14 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
   TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileTraining(choice, optimizer));
   TATAMI_ASSIGN_OR_RETURN(Compiled evaluate, CompileEvaluation(choice));
   if (root) {
-    std::cerr << choice.preset.name << " on " << choice.machine.name << " "
-              << choice.mesh.ToString() << ", " << transport->size() << " ranks x "
-              << flags.threads << " threads; " << data.train_clips()
-              << " training clips, " << data.held_out_clips() << " held out; SRAM peak "
-              << train.program.peak_bytes() / 1024 << " of "
-              << train.program.sram_bytes / 1024 << " KiB; "
-              << train.program.supersteps.size() << " supersteps; compiled in "
-              << train.compile_s + evaluate.compile_s << " s" << std::endl;
+    std::cerr << absl::StreamFormat(
+        "%s on %s %s, ranks x threads %d x %d\n"
+        "%d training clips, %d held out\n"
+        "SRAM peak %d of %d KiB, %d supersteps, compiled in %.2f s\n",
+        choice.preset.name, choice.machine.name, choice.mesh.ToString(),
+        transport->size(), flags.threads, data.train_clips(), data.held_out_clips(),
+        train.program.peak_bytes() / 1024, train.program.sram_bytes / 1024,
+        train.program.supersteps.size(), train.compile_s + evaluate.compile_s);
   }
   PosixStorage storage;
   TATAMI_ASSIGN_OR_RETURN(const TrainSummary summary,
