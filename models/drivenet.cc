@@ -111,7 +111,7 @@ std::vector<ModelPreset> DrivenetPresets() {
   ModelPreset full = small;
   full.name = "drivenet-full";
   full.summary =
-      "eight cameras of 8 frames of 480x960 as one batch; compiled, not trained here";
+      "four cameras of 4 frames of 240x480 as one batch; compiled, not trained here";
   full.frames = 4, full.height = 240, full.width = 480, full.batch = 4;
   full.machine = "dojo_tile", full.mesh = "30x60";
   ModelPreset steering = small;

@@ -220,16 +220,14 @@ class TrainingRun {
                           .seed = options_.seed,
                           .model = options_.model,
                           .data_cursor = {.epoch = 0, .batch = step}};
-    std::vector<NamedTensor> weights;
     for (const ProgramState& s : p.states) {
       TATAMI_ASSIGN_OR_RETURN(std::vector<std::byte> bytes,
                               emulator_->ReadState(s.name));
       if (!root()) continue;
       checkpoint.tensors.push_back({s.name, TypeOf(p, s), std::move(bytes)});
-      if (s.trainable) weights.push_back(checkpoint.tensors.back());
     }
     if (!root()) return absl::OkStatus();
-    summary_.weights_hash = WeightsHash(weights);
+    summary_.weights_hash = WeightsHash(checkpoint.tensors);
     if (!writes()) return absl::OkStatus();
     const absl::Status saved = SaveCheckpoint(storage_, options_.run_dir, checkpoint);
     if (!saved.ok()) {

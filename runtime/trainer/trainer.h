@@ -40,7 +40,7 @@ struct TrainSummary {
   double loss = 0;                          // of the last step
   std::map<std::string, double> metrics;    // on held-out data
   std::map<std::string, double> baselines;  // the same without a network
-  std::string weights_hash;
+  std::string weights_hash;  // of all states after the last step, as in a checkpoint
   double samples_per_s = 0;
   double data_wait_share = 0;
   StepTimes times;

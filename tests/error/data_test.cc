@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 namespace tatami::testing {
 namespace {

@@ -19,7 +19,7 @@
 #include "core/graph.h"
 #include "ops/activation.h"
 #include "ops/matmul.h"
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 namespace tatami::testing {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 namespace tatami::testing {
 namespace {

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_format.h"
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 namespace tatami::testing {
 namespace {

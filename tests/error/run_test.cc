@@ -20,7 +20,7 @@
 #include "runtime/ingest/clip_dataset.h"
 #include "runtime/trainer/trainer.h"
 #include "runtime/transport_in_process.h"
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 namespace tatami::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/error/run_tatami.h"
+#include "tests/support/run_tatami.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -39,7 +39,7 @@ namespace fs = std::filesystem;
 
 Scratch::Scratch() {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  path_ = absl::StrCat(::testing::TempDir(), "tatami_error_", getpid(), "_",
+  path_ = absl::StrCat(::testing::TempDir(), "tatami_command_", getpid(), "_",
                        test == nullptr ? "suite" : test->name());
   fs::remove_all(path_);
   fs::create_directories(path_);
