@@ -13,17 +13,11 @@ namespace {
 
 constexpr int64_t kNodesCheckedOneByOne = 1024;
 
-bool ShareADigit(const AxisRef& a, const AxisRef& b) {
-  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
-}
-
 // Whether the axes are sub-axes of the mesh of which no two share a digit.
 bool AreApart(const AxisList& axes, const Mesh& mesh) {
   for (size_t i = 0; i < axes.size(); ++i) {
     const AxisRef& a = axes[i];
-    if (a.pre < 1 || a.size < 1 || AxisSize(mesh, a.axis) % (a.pre * a.size) != 0) {
-      return false;
-    }
+    if (!IsSubAxis(a, mesh)) return false;
     for (size_t j = 0; j < i; ++j) {
       if (ShareADigit(a, axes[j])) return false;
     }

@@ -86,7 +86,23 @@ absl::Status VerifyGraph(const Graph& graph) {
     const std::string fault = FindRuleFault((*c.op->rule)(call), call.in, call.out);
     if (!fault.empty()) return fail(absl::StrCat(c.name, ": rule: ", fault));
   }
+  std::set<std::string> calls;
+  for (const GraphCall& c : graph.calls) {  // plans name calls
+    if (!calls.insert(c.name).second)
+      return fail(absl::StrCat("two calls '", c.name, "'"));
+  }
+  for (const auto& [name, value] : graph.outputs) {
+    if (!known[value]) return fail(absl::StrCat("output ", name, " is never made"));
+  }
+  std::set<int> updated;
   for (const auto& [state, next] : graph.updates) {
+    if (graph.values[state].kind != ValueKind::kState || !known[next]) {
+      return fail(absl::StrCat("update of ", graph.values[state].name,
+                               ", which is no state, or by what is never made"));
+    }
+    if (!updated.insert(state).second) {
+      return fail(absl::StrCat("two updates of ", graph.values[state].name));
+    }
     if (graph.values[state].type != graph.values[next].type) {
       return fail(
           absl::StrCat("update of ", graph.values[state].name, " changes its type"));
@@ -154,11 +170,18 @@ Value GraphBuilder::Call(const OpDef& op, std::vector<Value> in, Attrs attrs) {
 }
 
 void GraphBuilder::Update(Value state, Value next) {
-  if (state.valid() && next.valid()) graph_.updates.emplace_back(state.id, next.id);
+  if (state.valid() && next.valid()) {
+    graph_.updates.emplace_back(state.id, next.id);
+  } else {
+    Fail(MakeError(ErrorCode::kBadGraph, "an update of or by a value never made"));
+  }
 }
 
 void GraphBuilder::Output(absl::string_view name, Value value) {
-  if (value.valid()) graph_.outputs[std::string(name)] = value.id;
+  if (!value.valid() || !graph_.outputs.emplace(std::string(name), value.id).second) {
+    Fail(MakeError(ErrorCode::kBadGraph,
+                   absl::StrCat("output '", name, "' was never made, or made twice")));
+  }
 }
 
 const TensorType& GraphBuilder::type(Value v) const {

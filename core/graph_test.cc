@@ -84,6 +84,18 @@ TEST(GraphBuilder, AnInputThatWasNeverMadeIsRefusedByName) {
             "E0107: head.toy_rows: an input of toy_rows was never made");
 }
 
+TEST(GraphBuilder, AnOutputMadeTwiceOrNeverIsRefused) {
+  GraphBuilder twice("wrong");
+  const Value x = twice.Input("x", F32({2}));
+  twice.Output("y", x);
+  twice.Output("y", x);
+  EXPECT_THAT(std::string(twice.Finish().status().message()), HasSubstr("output 'y'"));
+  GraphBuilder never("wrong");
+  never.Update(never.State("w", F32({2}), {}, true), Value{});
+  EXPECT_THAT(std::string(never.Finish().status().message()),
+              HasSubstr("a value never made"));
+}
+
 TEST(GraphBuilder, GoesOnWithAFinishedGraph) {
   auto graph = SmallGraph();
   ASSERT_TRUE(graph.ok());
@@ -120,6 +132,12 @@ TEST(VerifyGraph, NamesTheFault) {
               HasSubstr("toy_matmul needs A[m,k] and B[k,n]"));
   EXPECT_THAT(fault([](Graph& g) { g.updates[0].second = g.calls[0].out; }),
               HasSubstr("update of w changes its type"));
+  EXPECT_THAT(fault([](Graph& g) { g.updates.push_back(g.updates[0]); }),
+              HasSubstr("two updates of w"));
+  EXPECT_THAT(fault([](Graph& g) { g.updates[0].first = 0; }),
+              HasSubstr("update of x, which is no state"));
+  EXPECT_THAT(fault([](Graph& g) { g.calls[1].name = g.calls[0].name; }),
+              HasSubstr("two calls 'head.toy_matmul'"));
 }
 
 }  // namespace

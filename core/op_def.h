@@ -122,7 +122,8 @@ struct ErrorModel {
   enum Kind {
     kExact,          // moves or compares: equal bits
     kSumOfProducts,  // gamma_t * reference(|inputs|), t = flops per output element + 2
-    kUlps,  // `ulps` units in the last place of max(|want|, largest input magnitude)
+    kUlps,  // `ulps` units in the last place of max(|want|, largest magnitude of the
+            // continuous inputs)
   } kind = kExact;
   double ulps = 0;
 };

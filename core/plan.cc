@@ -17,9 +17,24 @@ std::string CutsToString(const Cuts& cuts, const Mesh& mesh) {
   });
 }
 
-// True when two references to one axis share a digit.
-bool Overlap(const AxisRef& a, const AxisRef& b) {
-  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
+// "n=y h=x:(1)2"
+absl::StatusOr<Cuts> ParseCuts(absl::string_view text, const Mesh& mesh) {
+  Cuts cuts;
+  for (absl::string_view item :
+       absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
+    const std::pair<absl::string_view, absl::string_view> cut =
+        absl::StrSplit(item, absl::MaxSplits('=', 1));
+    if (!absl::StrContains(item, '=')) {
+      return MakeError(ErrorCode::kBadPlan,
+                       absl::StrCat("'", item, "' is not FACTOR=AXES, as in n=y."));
+    }
+    TATAMI_ASSIGN_OR_RETURN(AxisList axes, ParseAxisList(cut.second, mesh));
+    if (!cuts.emplace(std::string(cut.first), std::move(axes)).second) {
+      return MakeError(ErrorCode::kBadPlan,
+                       absl::StrCat("factor '", cut.first, "' is cut twice."));
+    }
+  }
+  return cuts;
 }
 
 }  // namespace
@@ -51,6 +66,10 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
     if (line.empty()) continue;
     const std::string where = absl::StrCat("line ", line_number, " of the plan");
     if (absl::ConsumePrefix(&line, "mesh ")) {
+      if (has_mesh) {
+        return MakeError(ErrorCode::kBadPlan,
+                         absl::StrCat(where, ": a second mesh; a plan is for one."));
+      }
       TATAMI_ASSIGN_OR_RETURN(plan.mesh, ParseMesh(line), where);
       has_mesh = true;
       continue;
@@ -73,22 +92,17 @@ absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
                                     " `tatami compile --save_plan FILE` writes a plan "
                                     "with all calls."));
     }
-    Cuts& cuts = plan.calls[name];
-    for (absl::string_view item :
-         absl::StrSplit(parts.second, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
-      const std::pair<absl::string_view, absl::string_view> cut =
-          absl::StrSplit(item, absl::MaxSplits('=', 1));
-      if (!absl::StrContains(item, '=')) {
-        return MakeError(ErrorCode::kBadPlan,
-                         absl::StrCat(where, ", call ", name, ": '", item,
-                                      "' is not FACTOR=AXES, as in n=y."));
-      }
-      TATAMI_ASSIGN_OR_RETURN(cuts[std::string(cut.first)],
-                              ParseAxisList(cut.second, plan.mesh), where);
+    const auto [entry, is_new] = plan.calls.try_emplace(name);
+    if (!is_new) {
+      return MakeError(ErrorCode::kBadPlan,
+                       absl::StrCat(where, ": call ", name, " was cut before."));
     }
+    TATAMI_ASSIGN_OR_RETURN(entry->second, ParseCuts(parts.second, plan.mesh),
+                            absl::StrCat(where, ", call ", name));
     const OpCall call = graph.CallOf(it->second);
-    TATAMI_RETURN_IF_ERROR(FactorAxes(cuts, (*call.op->rule)(call), plan.mesh).status(),
-                           absl::StrCat(where, ", call ", name));
+    TATAMI_RETURN_IF_ERROR(
+        FactorAxes(entry->second, (*call.op->rule)(call), plan.mesh).status(),
+        absl::StrCat(where, ", call ", name));
   }
   return plan;
 }
@@ -122,7 +136,7 @@ absl::StatusOr<std::vector<AxisList>> FactorAxes(const Cuts& cuts,
     }
     for (const AxisRef& ref : list) {
       for (const AxisRef& other : used) {
-        if (Overlap(ref, other)) {
+        if (ShareADigit(ref, other)) {
           return MakeError(ErrorCode::kBadPlan,
                            absl::StrCat("axis ", ToString(AxisList{ref}, mesh),
                                         " cuts two factors of one call"));

@@ -100,6 +100,15 @@ TEST(Plan, RefusesWithTheLineAndTheReason) {
   EXPECT_THAT(ParseFault("mesh 9x1\ntoy_matmul: k=y\n"),
               HasSubstr("has 8 elements, too few for 9 parts"));
   EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=z\n"), HasSubstr("is not known"));
+  // Digits whose product wraps to 0.
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y:(4294967296)4294967296\n"),
+              HasSubstr("is not a sub-axis of 2 nodes"));
+  EXPECT_THAT(ParseFault("mesh 4x4\ntoy_matmul: m=y\nmesh 2x2\n"),
+              HasSubstr("line 3 of the plan: a second mesh"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y\ntoy_matmul: m=x\n"),
+              HasSubstr("line 3 of the plan: call toy_matmul was cut before"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y m=x\n"),
+              HasSubstr("factor 'm' is cut twice"));
 }
 
 }  // namespace

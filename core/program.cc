@@ -63,7 +63,8 @@ std::string Program::ToString() const {
   for (const NodeClass& c : classes) {
     absl::StrAppend(&out, "class of (", c.example.row, ",", c.example.col, ") nodes ",
                     c.nodes, " peak ", c.peak_bytes, " at ",
-                    absl::StrJoin(c.address, " "), "\n");
+                    absl::StrJoin(c.address, " "), " bytes ",
+                    absl::StrJoin(c.storage_bytes, " "), "\n");
   }
   absl::StrAppend(&out, "classes ", absl::StrJoin(class_of_node, " "), "\n");
   return out;

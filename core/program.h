@@ -87,7 +87,8 @@ struct Program {
   std::vector<ProgramFetch> fetches;
   std::vector<NodeClass> classes;
   std::vector<int> class_of_node;  // by NodeIndex
-  // The ticks [first, last] in which each storage is alive; LivenessOf explains ticks.
+  // The ticks [first, last] in which each storage is alive; TicksOf
+  // (compiler/lower/memory.h) explains ticks.
   std::vector<std::pair<int, int>> storage_lifetime;
 
   int64_t Address(int buffer, NodeCoord node) const {

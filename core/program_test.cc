@@ -54,7 +54,7 @@ TEST(Program, PrintsEverythingThatNodesDo) {
             "  compute rows toy_rows {} (1) -> 2 cut 4/ 5/\n"
             "state w 0 init 1 0.5 trainable\n"
             "fetch y 2\n"
-            "class of (0,0) nodes 6 peak 256 at 64 128\n"
+            "class of (0,0) nodes 6 peak 256 at 64 128 bytes 64 128\n"
             "classes 0 0 0 0 0 0\n");
 }
 

@@ -51,6 +51,17 @@ absl::StatusOr<Mesh> ParseMesh(absl::string_view text) {
   return mesh;
 }
 
+bool IsSubAxis(const AxisRef& ref, const Mesh& mesh) {
+  const int64_t side = AxisSize(mesh, ref.axis);
+  // Divided first: the product of mistyped numbers may not fit an int64_t.
+  return ref.pre >= 1 && ref.size >= 1 && ref.pre <= side &&
+         ref.size <= side / ref.pre && side % (ref.pre * ref.size) == 0;
+}
+
+bool ShareADigit(const AxisRef& a, const AxisRef& b) {
+  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
+}
+
 AxisRef WholeAxis(const Mesh& mesh, MeshAxis axis) {
   return {.axis = axis, .pre = 1, .size = AxisSize(mesh, axis)};
 }
@@ -103,8 +114,7 @@ absl::StatusOr<AxisList> ParseAxisList(absl::string_view text, const Mesh& mesh)
       const std::vector<absl::string_view> parts =
           absl::StrSplit(item.substr(1), absl::ByAnyChar(":()"), absl::SkipEmpty());
       if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &ref.pre) ||
-          !absl::SimpleAtoi(parts[1], &ref.size) || ref.pre < 1 || ref.size < 1 ||
-          AxisSize(mesh, ref.axis) % (ref.pre * ref.size) != 0) {
+          !absl::SimpleAtoi(parts[1], &ref.size) || !IsSubAxis(ref, mesh)) {
         return fail(
             absl::StrCat("is not a sub-axis of ", AxisSize(mesh, ref.axis), " nodes"));
       }
@@ -147,7 +157,7 @@ std::string Placement::ToString(const Mesh& mesh) const {
     if (!dims[d].axes.empty()) {
       absl::StrAppend(&out, "/", tatami::ToString(dims[d].axes, mesh));
     }
-    if (!dims[d].map.IsIdentity()) {
+    if (!dims[d].map.IsIdentity() || dims[d].factor_size != dims[d].dim_size) {
       absl::StrAppend(&out, "<-", dims[d].factor_size, dims[d].map.ToString());
     }
   }

@@ -55,6 +55,10 @@ struct AxisRef {
 };
 using AxisList = absl::InlinedVector<AxisRef, 2>;  // major to minor
 
+// True when `ref` names digits that the axis has: size * pre divides its length.
+bool IsSubAxis(const AxisRef& ref, const Mesh& mesh);
+// True when two references to one axis share a digit.
+bool ShareADigit(const AxisRef& a, const AxisRef& b);
 AxisRef WholeAxis(const Mesh& mesh, MeshAxis axis);
 int64_t Parts(const AxisList& axes);
 // The index of the node's part, mixed radix over the list.

@@ -53,6 +53,7 @@ class Scheduler {
                                  .type = std::move(type),
                                  .placement = std::move(placement)});
     readable_.push_back(0);
+    used_.push_back(0);
     return static_cast<int>(program().buffers.size()) - 1;
   }
 
@@ -119,6 +120,7 @@ class Scheduler {
     At(superstep).exchanges.push_back(
         {.from = from, .to = to, .resolve = std::move(resolve), .combine = combine});
     readable_[to] = superstep + 1;
+    used_[to] = superstep;
   }
 
   // Adds the exchanges that combine partial terms; returns the buffer that others read.
@@ -161,10 +163,11 @@ class Scheduler {
 
   // The staging buffer that holds `value` as `need`, or -1. One whose last use is some
   // supersteps back is not kept: its value is gathered again.
-  int FindStaged(int value, const Placement& need) const {
+  int FindStaged(int value, const Placement& need) {
     for (const int staged : staged_[value]) {
       if (out_.program.buffers[staged].placement == need &&
-          readable_[staged] + kKeepStaged > current_) {
+          used_[staged] + kKeepStaged > current_) {
+        used_[staged] = std::max(used_[staged], current_);
         return staged;
       }
     }
@@ -241,6 +244,7 @@ class Scheduler {
   int current_ = 0;                        // the superstep that calls are added to
   std::vector<int> held_;                  // value -> buffer
   std::vector<int> readable_;  // buffer -> first superstep whose exchange may read it
+  std::vector<int> used_;      // staging buffer -> superstep of its last use so far
   std::vector<std::optional<Placement>> first_need_;  // value -> first consumer's need
   std::vector<std::vector<int>> staged_;              // value -> staging buffers
   std::vector<std::pair<int, int>>

@@ -13,12 +13,19 @@ namespace {
 struct Candidate {
   Cuts cuts;
   CallPlacement placement;
-  double own_ns = 0;  // compute, and the price of the bytes made
+  double compute_ns = 0;
+  double made_bytes = 0;
 };
+
+void Price(const OpCall& call, const IndexRule& rule, const CostModel& model,
+           Candidate& c) {
+  c.compute_ns = model.ComputeNs(call, rule, c.placement);
+  c.made_bytes = static_cast<double>(model.BytesOf(c.placement.made, call.out.dtype));
+}
 
 // All ways to give each mesh axis of more than one node to a factor or to none.
 std::vector<Candidate> Enumerate(const OpCall& call, const Mesh& mesh,
-                                 const CostModel& model, double ns_per_byte) {
+                                 const CostModel& model) {
   const IndexRule rule = (*call.op->rule)(call);
   const int none = static_cast<int>(rule.factors.size());
   const auto allowed = [&](int f, int64_t parts) {
@@ -41,9 +48,7 @@ std::vector<Candidate> Enumerate(const OpCall& call, const Mesh& mesh,
       give(fy, MeshAxis::kY);
       give(fx, MeshAxis::kX);
       c.placement = PlaceCall(call, rule, std::move(axes));
-      c.own_ns = model.ComputeNs(call, rule, c.placement) +
-                 ns_per_byte * static_cast<double>(
-                                   model.BytesOf(c.placement.made, call.out.dtype));
+      Price(call, rule, model, c);
       out.push_back(std::move(c));
     }
   }
@@ -53,7 +58,10 @@ std::vector<Candidate> Enumerate(const OpCall& call, const Mesh& mesh,
 class Search {
  public:
   Search(const Graph& graph, const MachineSpec& machine, const SearchOptions& options)
-      : graph_(graph), options_(options), model_(machine, options.mesh) {
+      : graph_(graph),
+        options_(options),
+        model_(machine, options.mesh),
+        ns_per_byte_(options.ns_per_byte) {
     const int calls = static_cast<int>(graph.calls.size());
     consumers_.resize(graph.values.size());
     state_source_.assign(graph.values.size(), -1);
@@ -69,7 +77,7 @@ class Search {
     for (int c = 0; c < calls; ++c) {
       const OpCall call = graph.CallOf(c);
       const auto pinned = options.pinned.calls.find(graph.calls[c].name);
-      candidates_.push_back(Enumerate(call, options.mesh, model_, options.ns_per_byte));
+      candidates_.push_back(Enumerate(call, options.mesh, model_));
       if (pinned != options.pinned.calls.end()) Pin(c, call, pinned->second);
       for (size_t i = 0; i < graph.calls[c].in.size(); ++i) {
         consumers_[graph.calls[c].in[i]].emplace_back(c, static_cast<int>(i));
@@ -96,7 +104,9 @@ class Search {
         best_choice = choice_;
       }
     }
-    SearchResult result{.plan = {.mesh = options_.mesh}, .step_ns = best};
+    choice_ = best_choice;
+    ns_per_byte_ = 0;  // a price steers the search and is no time
+    SearchResult result{.plan = {.mesh = options_.mesh}, .step_ns = Total()};
     for (size_t c = 0; c < best_choice.size(); ++c) {
       result.plan.calls[graph_.calls[c].name] = candidates_[c][best_choice[c]].cuts;
     }
@@ -113,7 +123,7 @@ class Search {
     TATAMI_CHECK(axes.ok()) << "ParsePlan accepted " << graph_.calls[c].name;
     Candidate pinned{.cuts = cuts,
                      .placement = PlaceCall(call, rule, *std::move(axes))};
-    pinned.own_ns = model_.ComputeNs(call, rule, pinned.placement);
+    Price(call, rule, model_, pinned);
     candidates_[c] = {std::move(pinned)};
   }
 
@@ -125,6 +135,12 @@ class Search {
       for (int b = -1; b < 5; ++b) out.emplace_back(a, b);
     }
     return out;
+  }
+
+  // Compute, and the price of the bytes made.
+  double OwnNs(size_t call) const {
+    const Candidate& c = candidates_[call][choice_[call]];
+    return c.compute_ns + ns_per_byte_ * c.made_bytes;
   }
 
   const CallPlacement& At(int call) const {
@@ -166,8 +182,7 @@ class Search {
       if (need == *held) continue;
       // What lies elsewhere is staged: it costs the transfer and the bytes.
       ns += model_.TransferNs(*held, need, value.type.dtype) +
-            options_.ns_per_byte *
-                static_cast<double>(model_.BytesOf(need, value.type.dtype));
+            ns_per_byte_ * static_cast<double>(model_.BytesOf(need, value.type.dtype));
     }
     return ns;
   }
@@ -175,7 +190,7 @@ class Search {
   // The part of the total that changes when call c is cut another way.
   double AroundNs(int c) const {
     const GraphCall& call = graph_.calls[c];
-    double ns = candidates_[c][choice_[c]].own_ns + ValueNs(call.out);
+    double ns = OwnNs(c) + ValueNs(call.out);
     for (size_t i = 0; i < call.in.size(); ++i) {
       const auto begin = call.in.begin();
       if (std::find(begin, begin + i, call.in[i]) == begin + i)
@@ -187,7 +202,7 @@ class Search {
 
   double Total() const {
     double ns = 0;
-    for (size_t c = 0; c < choice_.size(); ++c) ns += candidates_[c][choice_[c]].own_ns;
+    for (size_t c = 0; c < choice_.size(); ++c) ns += OwnNs(c);
     for (size_t v = 0; v < graph_.values.size(); ++v)
       ns += ValueNs(static_cast<int>(v));
     return ns;
@@ -267,6 +282,7 @@ class Search {
   const Graph& graph_;
   const SearchOptions& options_;
   CostModel model_;
+  double ns_per_byte_;
   std::vector<std::vector<Candidate>> candidates_;           // by call
   std::vector<std::vector<std::pair<int, int>>> consumers_;  // by value: call, input
   std::vector<int> state_source_;  // by value: the call that makes its next value

@@ -237,6 +237,8 @@ absl::Status Check(const MachineSpec& s, absl::string_view source) {
   for (const Grid& grid : {s.die_nodes, s.tile_dies, s.tiles}) {
     sram_bytes *= static_cast<double>(grid.rows) * static_cast<double>(grid.cols);
   }
+  const double logical_nodes = static_cast<double>(s.die_logical_nodes.rows) *
+                               static_cast<double>(s.die_logical_nodes.cols);
   const double dram_bytes =
       static_cast<double>(s.dram.cards) * static_cast<double>(s.dram.card_bytes);
   if (std::max(sram_bytes, dram_bytes) > 0x1p62) {
@@ -245,10 +247,9 @@ absl::Status Check(const MachineSpec& s, absl::string_view source) {
                                "; beyond 2^62 a count is mistyped."));
   }
   if (s.die_nodes_usable > s.die_nodes.count() ||
-      s.die_logical_nodes.count() > s.die_nodes_usable) {
+      logical_nodes > static_cast<double>(s.die_nodes_usable)) {
     return refuse(absl::StrCat("a die has ", s.die_nodes.count(), " nodes, ",
-                               s.die_nodes_usable, " usable and ",
-                               s.die_logical_nodes.count(),
+                               s.die_nodes_usable, " usable and ", logical_nodes,
                                " logical; each must be at most the one before."));
   }
   if (s.code_bytes_reserved >= s.sram_bytes) {

@@ -140,10 +140,6 @@ absl::StatusOr<AttrValue> ValueOf(const proto::Attribute& attribute) {
   return BadField("no value is given");
 }
 
-bool ShareADigit(const AxisRef& a, const AxisRef& b) {
-  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
-}
-
 }  // namespace
 
 absl::Status CheckRange(absl::string_view field, int64_t value, int64_t lo,
