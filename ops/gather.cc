@@ -15,7 +15,8 @@ using Types = absl::Span<const TensorType>;
 using Point = absl::Span<const int64_t>;
 
 absl::StatusOr<TensorType> InferGather(const Attrs&, Types in) {
-  if (in.size() != 2 || in[0].rank() < 1 || in[1].dtype != DType::kI32) {
+  if (in.size() != 2 || in[0].rank() < 1 || in[0].dim(0) < 1 ||
+      in[1].dtype != DType::kI32) {
     return MakeError(
         ErrorCode::kBadGraph,
         absl::StrCat("gather needs a table [V, D..] and an i32 index; got ",

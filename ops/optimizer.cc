@@ -103,6 +103,10 @@ std::vector<OpSample> UpdateSamples(int arrays, int scalars, Attrs attrs,
     s.domains.assign(arrays + scalars, domain);
     samples.push_back(std::move(s));
   }
+  OpSample bf16 = samples[0];
+  bf16.name = "bf16";
+  for (TensorType& type : bf16.in) type.dtype = DType::kBF16;
+  samples.push_back(std::move(bf16));
   return samples;
 }
 

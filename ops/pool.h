@@ -12,10 +12,11 @@ struct PoolOptions {
   WindowOptions window;
 };
 
-// y[n,o..,c] = the largest x in the window of o. A NaN counts as smaller than what
-// precedes it in its window, so it survives only in the first place. Errors: E0107.
+// y[n,o..,c] = the largest x in the window of o; NaN where one is in the window.
+// Errors: E0107.
 Value MaxPool(GraphBuilder& g, Value x, const PoolOptions& options);
-// Its gradient: dy goes to the first maximum of each window in row-major order.
+// Its gradient: dy goes to the first maximum of each window in row-major order, a NaN
+// counting as smaller than what precedes it.
 Value MaxPoolGrad(GraphBuilder& g, Value x, Value dy, const PoolOptions& options);
 
 struct AveragePoolOptions {

@@ -20,7 +20,7 @@ absl::StatusOr<TensorType> InferPool(const Attrs& attrs, const TensorType& x);
 // Factors of a call that makes y: n, o0.., c, then taps q0.. (whole).
 IndexRule PoolRule(const PoolShape& s, const TensorType& x, const TensorType& y);
 // Factors of a call that makes dx: n, i0.., c, then taps q0.. (whole). Its inputs are
-// dy alone or, with `reads_x`, x and dy: x in all windows that the positions are in.
+// dy alone or x and dy: x in all windows that the positions are in.
 enum class PoolGradInputs { kDy, kXAndDy };
 IndexRule PoolGradRule(const PoolShape& s, const TensorType& x, PoolGradInputs inputs);
 

@@ -76,9 +76,9 @@ struct LogSoftmaxReference {
       for (i.back() = 0; i.back() < y.dim(-1); ++i.back()) {
         sum += Exp(in[0].at(i) - largest);
       }
-      const T shift = largest + Log(sum);
+      const T log_sum = Log(sum);  // apart, lest a large maximum drown it
       for (i.back() = 0; i.back() < y.dim(-1); ++i.back()) {
-        y.at(i) = in[0].at(i) - shift;
+        y.at(i) = (in[0].at(i) - largest) - log_sum;
       }
     });
   }
@@ -186,7 +186,7 @@ const OpDef& LogSoftmaxOp() {
       .summary = "x minus the logarithm of the sum of exp(x) along the last dim",
       .infer = InferOne,
       .rule = RowsRule,
-      .cost = RowsCost<5, 1>,
+      .cost = RowsCost<6, 0>,
       .gradient = LogSoftmaxGradient,
       .reference = Reference::Of<LogSoftmaxReference>(),
       .kernels = absl::MakeConstSpan(kLoops<RunLogSoftmax>),

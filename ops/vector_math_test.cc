@@ -20,8 +20,10 @@ void Sweep(float largest, Visit visit) {
   }
 }
 
-// Units in the last place of a float result, denormals included.
+// Units in the last place of a float result, denormals included. A NaN is infinitely
+// wrong: std::max, which collects the worst, would pass over it.
 double ErrorInUlps(float got, double want) {
+  if (std::isnan(got)) return kInfinity;
   const int exponent = std::max(std::ilogb(want), -126) - 23;
   return std::abs(got - want) / std::ldexp(1.0, exponent);
 }

@@ -115,7 +115,7 @@ LocalConv Describe(const LocalCall& at) {
 }
 
 dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
-  const dnnl::primitive_attr attr = onednn::UserScratchpad();
+  const dnnl::primitive_attr attr = onednn::PrimitiveAttr();
   // The kind of a forward primitive also steers the gradients that take it as a hint.
   const auto kind = dnnl::prop_kind::forward_training;
   const auto direct = dnnl::algorithm::convolution_direct;
@@ -133,28 +133,27 @@ dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
 
 template <ConvPass pass>
 auto Desc(const LocalConv& c) {
-  onednn::ThreadStream();  // primitives are made for one thread, as they run
   const auto direct = dnnl::algorithm::convolution_direct;
   if constexpr (pass == ConvPass::kForward) {
     return ForwardDesc(c);
   } else if constexpr (pass == ConvPass::kInputGrad) {
     return dnnl::convolution_backward_data::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        onednn::UserScratchpad(), onednn::Engine(), ForwardDesc(c));
+        onednn::PrimitiveAttr(), onednn::Engine(), ForwardDesc(c));
   } else {
     // The hint is a forward convolution that could run: of one type throughout.
     LocalConv hint = c;
     hint.w_any = {c.w_any.dims(), onednn::DataType(c.dtype), memory::format_tag::any};
     return dnnl::convolution_backward_weights::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        onednn::UserScratchpad(), onednn::Engine(), ForwardDesc(hint));
+        onednn::PrimitiveAttr(), onednn::Engine(), ForwardDesc(hint));
   }
 }
 
 // A copy of the weights between PyTorch's order and the one that oneDNN chose.
 onednn::BoundPrimitive WeightReorder(const memory::desc& from, const memory::desc& to) {
   const dnnl::reorder::primitive_desc desc(onednn::Engine(), from, onednn::Engine(), to,
-                                           onednn::UserScratchpad());
+                                           onednn::PrimitiveAttr());
   return {dnnl::reorder(desc),
           desc.scratchpad_desc(),
           {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};

@@ -30,7 +30,7 @@ onednn::BoundPrimitive MatmulOf(const LocalCall& call) {
       OperandDesc(call.in[1], op.in[1].dtype, op.attrs.Int("transpose_b"));
   const memory::desc c = OperandDesc(call.out, op.out.dtype, false);
   const dnnl::matmul::primitive_desc desc(dnnl::matmul::desc(a, b, c),
-                                          onednn::UserScratchpad(), onednn::Engine());
+                                          onednn::PrimitiveAttr(), onednn::Engine());
   return {dnnl::matmul(desc),
           desc.scratchpad_desc(),
           {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}}};
@@ -55,6 +55,11 @@ class OneDnnMatmul : public PreparedKernel {
 absl::Status OneDnnMatmulSupports(const LocalCall& call) {
   if (IsEmpty(call.out) || IsEmpty(call.in[0])) {
     return absl::UnimplementedError("an operand is empty");
+  }
+  try {
+    MatmulOf(call);
+  } catch (const dnnl::error& error) {  // bf16 where the processor has no such unit
+    return absl::UnimplementedError(onednn::FromException(error, call).message());
   }
   return absl::OkStatus();
 }

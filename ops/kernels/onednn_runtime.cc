@@ -47,19 +47,8 @@ dnnl::memory::data_type DataType(DType dtype) {
                                : dnnl::memory::data_type::f32;
 }
 
-dnnl::memory::dims ToDims(const Dims& dims) { return {dims.begin(), dims.end()}; }
-
-dnnl::memory::desc DenseDesc(const Dims& extents, DType dtype) {
-  dnnl::memory::dims strides(extents.size());
-  int64_t stride = 1;
-  for (int i = static_cast<int>(extents.size()) - 1; i >= 0; --i) {
-    strides[i] = stride;
-    stride *= extents[i];
-  }
-  return {ToDims(extents), DataType(dtype), strides};
-}
-
-dnnl::primitive_attr UserScratchpad() {
+dnnl::primitive_attr PrimitiveAttr() {
+  ThreadStream();
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attr;

@@ -25,13 +25,10 @@ dnnl::stream& ThreadStream();
 void* ThreadScratch(int slot, size_t bytes);
 
 dnnl::memory::data_type DataType(DType dtype);  // f32 or bf16
-dnnl::memory::dims ToDims(const Dims& dims);
 
-// A dense row-major descriptor of a box's extents.
-dnnl::memory::desc DenseDesc(const Dims& extents, DType dtype);
-
-// What a primitive needs beyond its operands is host scratch that it is given.
-dnnl::primitive_attr UserScratchpad();
+// Of every primitive: made for one thread, as it runs, whichever thread makes it; what
+// it needs beyond its operands is host scratch that it is given.
+dnnl::primitive_attr PrimitiveAttr();
 
 // A primitive with its memory objects: making those takes longer than a small kernel,
 // so each thread that runs it borrows a set and binds it to other addresses.

@@ -86,8 +86,8 @@ void RunLogSoftmax(const LocalCall& at, absl::Span<const std::byte* const> in,
     float* y = reinterpret_cast<float*>(out) + offset;
     const float largest = MaxOf(x, n);
     const float sum = SumOf(n, [&](int64_t i) { return ExpF32(x[i] - largest); });
-    const float shift = largest + std::log(sum);
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i] - shift;
+    const float log_sum = std::log(sum);
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - largest) - log_sum;
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "ops/activation.h"
+#include "ops/dropout.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
 #include "tests/conformance/find_fault.h"
@@ -183,6 +184,22 @@ TEST(FaultsAreFound, KernelsThatMayNotShareAKey) {
   EXPECT_THAT(FindKernelFault(op, Sample()), HasSubstr("kernel stale"));
 }
 
+TEST(FaultsAreFound, AKernelThatRefusesEverySample) {
+  static constexpr Kernel kKernel = {
+      "shy", [](const LocalCall&) { return absl::UnimplementedError("not today"); },
+      nullptr,
+      [](const LocalCall&) -> absl::StatusOr<std::shared_ptr<PreparedKernel>> {
+        return ReferenceKernel();
+      }};
+  OpDef op = MatmulOp();
+  op.kernels.value = absl::MakeConstSpan(&kKernel, 1);
+  EXPECT_EQ(FindKernelFault(op, Sample()), "");
+  EXPECT_THAT(
+      FindUntestedKernelFault(op, kKernel),
+      HasSubstr("kernel shy of matmul supports no sample, so nothing tests it"));
+  EXPECT_EQ(FindUntestedKernelFault(MatmulOp(), (*MatmulOp().kernels)[0]), "");
+}
+
 TEST(FaultsAreFound, AnOutputWrittenBeforeTheInputIsRead) {
   // Square matrices: C has the type of A, and row i of C overwrites row i of A while
   // column 1 still needs it.
@@ -243,6 +260,16 @@ TEST(FaultsAreFound, AnOpOffByMoreUlpsThanDeclared) {
   // The bound is in ulps of the operand, up to 4: eight of those of the result.
   EXPECT_THAT(
       FindKernelFault(WithFirstElementTimes(SigmoidOp(), ThirtyUlpsMore()), sample),
+      HasSubstr("off by"));
+}
+
+TEST(FaultsAreFound, AnErrorBesideALargeStep) {
+  // The step lies in [0, 1000] and the operands in [-1, 1]: a bound in ulps of the step
+  // would allow the error.
+  const OpSample sample = (*DropoutOp().samples)()[2];  // keeps every element
+  EXPECT_EQ(FindKernelFault(DropoutOp(), sample), "");
+  EXPECT_THAT(
+      FindKernelFault(WithFirstElementTimes(DropoutOp(), ThirtyUlpsMore()), sample),
       HasSubstr("off by"));
 }
 

@@ -14,6 +14,10 @@ namespace tatami::conformance {
 // cut; touches nothing but its output; and serves every call of equal key.
 std::string FindKernelFault(const OpDef& op, const OpSample& sample);
 
+// The kernel of `op` supports the whole of some sample. FindKernelFault passes over
+// what a kernel refuses, so a kernel that refuses everything would never run there.
+std::string FindUntestedKernelFault(const OpDef& op, const Kernel& kernel);
+
 // A kernel run in the buffer of the input that op.may_overwrite names gives equal bits.
 std::string FindOverwriteFault(const OpDef& op, const OpSample& sample);
 

@@ -46,16 +46,13 @@ double HalfUlp(DType dtype, double magnitude) {
 }
 
 // What the error model allows for each element of at.out.
-std::vector<double> Bounds(const OpDef& op, const LocalCall& at, const Arrays& whole,
-                           const std::vector<double>& want) {
+std::vector<double> Bounds(const OpSample& sample, const LocalCall& at,
+                           const Arrays& whole, const std::vector<double>& want) {
   std::vector<double> bounds(want.size(), 0);
+  const OpDef& op = *at.call->op;
   const ErrorModel& model = *op.error;
   if (model.kind == ErrorModel::kUlps) {
-    double largest = 0;
-    for (size_t i = 0; i < at.in.size(); ++i) {
-      const Arrays part = {CutOut(whole[i], at.call->in[i].dims, at.in[i])};
-      largest = std::max(largest, LargestMagnitude(part));
-    }
+    const double largest = LargestContinuousMagnitude(sample, at, whole);
     for (size_t e = 0; e < want.size(); ++e) {
       // A unit in the last place of x is at most 2^-23 |x|, and at least 2^-149.
       bounds[e] = model.ulps *
@@ -84,12 +81,12 @@ bool SameBits(const GuardedBuffer& a, const GuardedBuffer& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::string CompareOutput(const OpDef& op, const LocalCall& at, const Arrays& whole,
-                          const GuardedBuffer& out) {
+std::string CompareOutput(const OpSample& sample, const LocalCall& at,
+                          const Arrays& whole, const GuardedBuffer& out) {
   const std::vector<double> want = RunReference(at, whole);
   const DType dtype = at.call->out.dtype;
   const std::vector<float> got = Load(out, dtype);
-  if ((*op.error).kind == ErrorModel::kExact) {
+  if ((*at.call->op->error).kind == ErrorModel::kExact) {
     // Stored and loaded again, so that the output's own rounding is on both sides.
     const std::vector<float> stored = Load(Store(want, dtype), dtype);
     for (size_t e = 0; e < want.size(); ++e) {
@@ -99,7 +96,7 @@ std::string CompareOutput(const OpDef& op, const LocalCall& at, const Arrays& wh
     }
     return "";
   }
-  const std::vector<double> bounds = Bounds(op, at, whole, want);
+  const std::vector<double> bounds = Bounds(sample, at, whole, want);
   for (size_t e = 0; e < want.size(); ++e) {
     if (std::isnan(want[e]) && std::isnan(got[e])) continue;
     if (!(std::abs(got[e] - want[e]) <= bounds[e])) {
@@ -125,8 +122,8 @@ std::vector<Kernel> KernelsAndReference(const OpDef& op) {
 // The kernels prepared before, as the runtime shares them.
 using Shared = std::map<std::string, std::shared_ptr<PreparedKernel>>;
 
-std::string RunAndCompare(const OpDef& op, const Kernel& kernel, const LocalCall& at,
-                          const Arrays& whole, Shared& shared) {
+std::string RunAndCompare(const OpSample& sample, const Kernel& kernel,
+                          const LocalCall& at, const Arrays& whole, Shared& shared) {
   const std::string key = kernel.key != nullptr ? kernel.key(at) : "";
   std::shared_ptr<PreparedKernel> prepared = key.empty() ? nullptr : shared[key];
   if (prepared == nullptr) {
@@ -144,7 +141,7 @@ std::string RunAndCompare(const OpDef& op, const Kernel& kernel, const LocalCall
     if (!in[i].GuardsUntouched()) return absl::StrCat("writes around input ", i);
     if (!SameBits(in[i], in_before[i])) return absl::StrCat("changes input ", i);
   }
-  return CompareOutput(op, at, whole, out);
+  return CompareOutput(sample, at, whole, out);
 }
 
 }  // namespace
@@ -160,7 +157,7 @@ std::string FindKernelFault(const OpDef& op, const OpSample& sample) {
     for (const Box& factors : parts) {
       const LocalCall at = MakeLocalCall(*call, rule, factors);
       if (!kernel.supports(at).ok()) continue;
-      const std::string fault = RunAndCompare(op, kernel, at, in, shared);
+      const std::string fault = RunAndCompare(sample, kernel, at, in, shared);
       if (!fault.empty()) {
         return absl::StrCat("kernel ", kernel.name, " on factors ", ToString(factors),
                             " of ", rule.ToString(), ": ", fault);
@@ -168,6 +165,21 @@ std::string FindKernelFault(const OpDef& op, const OpSample& sample) {
     }
   }
   return "";
+}
+
+std::string FindUntestedKernelFault(const OpDef& op, const Kernel& kernel) {
+  std::string refusals;
+  for (const OpSample& sample : (*op.samples)()) {
+    const auto call = CallOfSample(op, sample);
+    if (!call.ok()) return std::string(call.status().message());
+    const IndexRule rule = (*op.rule)(**call);
+    const absl::Status supported =
+        kernel.supports(MakeLocalCall(*call, rule, rule.WholeFactors()));
+    if (supported.ok()) return "";
+    absl::StrAppend(&refusals, "; ", sample.name, ": ", supported.message());
+  }
+  return absl::StrCat("kernel ", kernel.name, " of ", *op.name,
+                      " supports no sample, so nothing tests it", refusals);
 }
 
 std::string FindOverwriteFault(const OpDef& op, const OpSample& sample) {

@@ -82,4 +82,14 @@ double LargestMagnitude(const Arrays& arrays) {
   return largest;
 }
 
+double LargestContinuousMagnitude(const OpSample& sample, const LocalCall& at,
+                                  const Arrays& whole_inputs) {
+  Arrays parts;
+  for (size_t i = 0; i < at.in.size(); ++i) {
+    if (!IsContinuous(sample, i)) continue;
+    parts.push_back(CutOut(whole_inputs[i], at.call->in[i].dims, at.in[i]));
+  }
+  return parts.empty() ? 1 : LargestMagnitude(parts);
+}
+
 }  // namespace tatami::conformance

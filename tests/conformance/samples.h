@@ -35,4 +35,10 @@ std::vector<double> RunReference(const LocalCall& at, const Arrays& whole_inputs
 
 double LargestMagnitude(const Arrays& arrays);
 
+// The largest magnitude that the continuous inputs have on the boxes of `at`, which
+// ErrorModel::kUlps is counted in; 1 where no input is continuous. Labels and steps do
+// not count: nothing rounds them, and a large one would excuse any error.
+double LargestContinuousMagnitude(const OpSample& sample, const LocalCall& at,
+                                  const Arrays& whole_inputs);
+
 }  // namespace tatami::conformance
