@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdlib>
 
 #include "absl/strings/numbers.h"
@@ -33,6 +34,9 @@ class MpiTransport : public Transport {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     MPI_Comm_dup(MPI_COMM_WORLD, &control_);
+    // By default an error ends the process, before anybody can say what it was.
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(control_, MPI_ERRORS_RETURN);
   }
   ~MpiTransport() override {
     for (Pattern& p : patterns_) {
@@ -48,6 +52,16 @@ class MpiTransport : public Transport {
                                  std::vector<Part> receives) override {
     const int tag = static_cast<int>(patterns_.size());
     Pattern p;
+    for (const auto& parts : {sends, receives}) {
+      for (const Part& part : parts) {
+        if (part.buffer.size() <= INT_MAX) continue;
+        return MakeError(
+            ErrorCode::kLaunch,
+            absl::StrCat("one message between ranks ", rank_, " and ", part.peer,
+                         " has ", part.buffer.size(), " bytes, and MPI counts to ",
+                         INT_MAX, ". Use more ranks or more, smaller nodes."));
+      }
+    }
     for (const Part& part : receives) {
       p.peers.push_back(part.peer);
       TATAMI_RETURN_IF_ERROR(FromMpi(
@@ -86,6 +100,8 @@ class MpiTransport : public Transport {
       MPI_Request_get_status(p.requests[i], &arrived, MPI_STATUS_IGNORE);
       if (!arrived) silent.push_back(p.peers[i]);
     }
+    // Their buffers may go away before a late message comes.
+    for (MPI_Request& request : p.requests) MPI_Cancel(&request);
     return SilenceError(rank_, deadline, std::move(silent));
   }
 
@@ -201,7 +217,7 @@ void FinalizeMpi() {
 bool LaunchedByMpi() { return RankByMpi() >= 0; }
 
 int RankByMpi() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
     const char* value = std::getenv(name);
     int rank = 0;
     if (value != nullptr && absl::SimpleAtoi(value, &rank)) return rank;

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -42,6 +43,7 @@ class TrainingRun {
     TATAMI_RETURN_IF_ERROR(Steps());
     TATAMI_RETURN_IF_ERROR(Measure(options_.steps));
     TATAMI_RETURN_IF_ERROR(SaveStates(options_.steps));
+    TATAMI_RETURN_IF_ERROR(last_save_);  // nobody goes on: the weights are lost
     summary_.steps = options_.steps;
     summary_.times = emulator_->times();
     return std::move(summary_);
@@ -73,9 +75,11 @@ class TrainingRun {
           CheckCheckpointMatches(*latest.checkpoint, options_.model, expected),
           latest.path);
       for (const NamedTensor& t : latest.checkpoint->tensors) found[t.name] = &t;
+      TATAMI_RETURN_IF_ERROR(CheckGoesOn(*latest.checkpoint), latest.path);
       first_step_ = saved_step_ = latest.checkpoint->step;
       Say(absl::StrCat("resumed ", latest.path, " after step ", first_step_));
     }
+    TATAMI_RETURN_IF_ERROR(CheckRunDirIsFree());
     for (const ProgramState& s : p.states) {
       const auto it = found.find(s.name);
       TATAMI_RETURN_IF_ERROR(emulator_->WriteState(
@@ -83,6 +87,45 @@ class TrainingRun {
                                     : it->second->data));
     }
     return absl::OkStatus();
+  }
+
+  // A resumed run draws the clips that the first would have drawn.
+  absl::Status CheckGoesOn(const Checkpoint& checkpoint) const {
+    if (checkpoint.seed != options_.seed) {
+      return MakeError(ErrorCode::kCheckpointMismatch,
+                       absl::StrCat("the run was started with --seed ", checkpoint.seed,
+                                    " and is to go on with ", options_.seed,
+                                    ", which draws other clips. Give --seed ",
+                                    checkpoint.seed, "."));
+    }
+    if (checkpoint.step > options_.steps) {
+      return MakeError(ErrorCode::kBadFlag,
+                       absl::StrCat("--steps ", options_.steps,
+                                    " lies behind the newest checkpoint, of step ",
+                                    checkpoint.step, ". Give more steps."));
+    }
+    return absl::OkStatus();
+  }
+
+  // A new run among the checkpoints of an older one would lose its own to the limit on
+  // their number, and a resume would take the older one's.
+  absl::Status CheckRunDirIsFree() const {
+    if (!writes() || options_.resume) return absl::OkStatus();
+    TATAMI_ASSIGN_OR_RETURN(const std::vector<int64_t> steps,
+                            CheckpointSteps(storage_, options_.run_dir));
+    if (steps.empty()) return absl::OkStatus();
+    if (options_.overwrite) {
+      for (const int64_t step : steps) {
+        TATAMI_RETURN_IF_ERROR(storage_.Remove(CheckpointPath(options_.run_dir, step)));
+      }
+      return absl::OkStatus();
+    }
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("'", options_.run_dir, "' holds checkpoints up to step ",
+                     steps.back(),
+                     ". Go on with --resume, give another --out, or remove them with "
+                     "--overwrite."));
   }
 
   absl::Status OpenOutputs() {
@@ -122,9 +165,11 @@ class TrainingRun {
       if (done == options_.steps) break;
       if (options_.evaluate_every > 0 && done % options_.evaluate_every == 0) {
         TATAMI_RETURN_IF_ERROR(Measure(done));
+        TATAMI_RETURN_IF_ERROR(WaitForRoot());
       }
       if (options_.checkpoint_every > 0 && done % options_.checkpoint_every == 0) {
         TATAMI_RETURN_IF_ERROR(SaveStates(done));
+        TATAMI_RETURN_IF_ERROR(WaitForRoot());
       }
     }
     progress_->Finish();
@@ -135,6 +180,13 @@ class TrainingRun {
     summary_.data_wait_share =
         static_cast<double>(batches.wait_ns_total()) * 1e-9 / seconds;
     return absl::OkStatus();
+  }
+
+  // After what rank 0 does alone, on a disk that may be slow: a broadcast waits longer
+  // than an exchange of the next step would.
+  absl::Status WaitForRoot() {
+    std::vector<std::byte> nothing;
+    return transport_.BroadcastFromRoot(nothing);
   }
 
   absl::Status FeedScalar(absl::string_view name, double value) {
@@ -227,15 +279,42 @@ class TrainingRun {
       checkpoint.tensors.push_back({s.name, TypeOf(p, s), std::move(bytes)});
     }
     if (!root()) return absl::OkStatus();
+    TATAMI_RETURN_IF_ERROR(CheckFinite(checkpoint));
     summary_.weights_hash = WeightsHash(checkpoint.tensors);
     if (!writes()) return absl::OkStatus();
     const absl::Status saved = SaveCheckpoint(storage_, options_.run_dir, checkpoint);
-    if (!saved.ok()) {
+    last_save_ = saved;
+    if (!saved.ok() && step == options_.steps) {
+      last_save_ = Annotate(
+          saved, absl::StrCat("the weights of the last step, ", step, ", are lost; ",
+                              saved_step_ > 0
+                                  ? absl::StrCat("the checkpoint of step ", saved_step_,
+                                                 " stays: make room and --resume")
+                                  : "no checkpoint was written"));
+    } else if (!saved.ok()) {
       Say(absl::StrCat("warning: the checkpoint of step ", step,
                        " was not written; training goes on, earlier ones stay. ",
                        saved.message()));
     } else {
       saved_step_ = step;
+    }
+    return absl::OkStatus();
+  }
+
+  // The loss of a step is computed before its update: a checkpoint must not keep what
+  // the update ruined.
+  absl::Status CheckFinite(const Checkpoint& checkpoint) const {
+    for (const NamedTensor& t : checkpoint.tensors) {
+      std::vector<float> values(t.type.num_elements());
+      LoadAsFloat(t.type.dtype, t.data.data(), t.type.num_elements(), values.data());
+      if (absl::c_all_of(values, [](float x) { return std::isfinite(x); })) continue;
+      return MakeError(
+          ErrorCode::kNotFinite,
+          absl::StrCat("'", t.name, "' holds a NaN or an infinity after step ",
+                       checkpoint.step, ". Lower --learning_rate or set --clip_norm, ",
+                       saved_step_ > 0 ? absl::StrCat("then go on from step ",
+                                                      saved_step_, " with --resume.")
+                                       : "then start again."));
     }
     return absl::OkStatus();
   }
@@ -256,6 +335,7 @@ class TrainingRun {
   std::unique_ptr<Emulator> emulator_, evaluator_;
   std::shared_ptr<const Program> evaluate_;
   int64_t first_step_ = 0;
+  absl::Status last_save_;
   int64_t saved_step_ = 0;  // of the newest good checkpoint; 0 when there is none
   std::optional<Progress> progress_;
   std::unique_ptr<MetricsWriter> metrics_;

@@ -31,6 +31,7 @@ struct TrainerOptions {
   int64_t checkpoint_every = 100;  // steps; 0: only at the end
   int64_t evaluate_every = 0;      // steps; 0: only at the end
   bool resume = false;
+  bool overwrite = false;  // removes the checkpoints of an earlier run in run_dir
   EmulatorOptions emulator;
 };
 
@@ -48,8 +49,10 @@ struct TrainSummary {
 
 // Trains `train` and measures with `evaluate` (the same weights, no update). The
 // outputs that it reads are those of models/drivenet.h. Errors: E0404 when the data is
-// too small, E0501 when the loss is not finite, E0601, E0701, E0702. A checkpoint that
-// cannot be written is a warning: training goes on and the last good one stays.
+// too small, E0501 when the loss or a state to be kept is not finite, E0101 when
+// run_dir holds another run, E0601, E0602, E0603, E0701, E0702. A checkpoint that
+// cannot be written is a warning: training goes on and the last good one stays; that of
+// the last step is an error.
 absl::StatusOr<TrainSummary> Train(std::shared_ptr<const Program> train,
                                    std::shared_ptr<const Program> evaluate,
                                    const ClipDataset& data, Transport& transport,

@@ -1,11 +1,15 @@
 // The same through the command as a user runs it: `tatami train` under mpirun. A
 // machine without mpirun fails here; it is not skipped.
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
@@ -20,12 +24,19 @@ constexpr char kTrain[] = TATAMI_COMMAND
 
 struct Outcome {
   int exit_code = -1;
-  std::string out;  // of stdout
+  std::string out, err;
 };
+
+// A path of this process, so that two runs of this test do not meet.
+std::string OwnPath(absl::string_view name) {
+  return absl::StrCat(::testing::TempDir(), "tatami_mpirun_", getpid(), "_", name);
+}
 
 Outcome RunCommand(const std::string& command) {
   Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
+  // A file, since mpirun mixes the lines of two streams that share a pipe.
+  const std::string err_path = OwnPath("stderr");
+  FILE* pipe = popen(absl::StrCat(command, " 2>", err_path).c_str(), "r");
   if (pipe == nullptr) return outcome;
   char buffer[4096];
   for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
@@ -33,14 +44,23 @@ Outcome RunCommand(const std::string& command) {
   }
   const int status = pclose(pipe);
   outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  std::ifstream err(err_path);
+  outcome.err.assign(std::istreambuf_iterator<char>(err),
+                     std::istreambuf_iterator<char>());
+  std::filesystem::remove(err_path);
   return outcome;
 }
 
-// weights_hash of the last line's object, or what went wrong.
-std::string HashOf(const std::string& flags) {
+// weights_hash of the last line's object, or what went wrong. `to_say` must be on
+// stderr.
+std::string HashOf(const std::string& flags, absl::string_view to_say) {
   const Outcome outcome = RunCommand(absl::StrCat(kTrain, " ", flags));
   if (outcome.exit_code != 0) {
-    return absl::StrCat("exit code ", outcome.exit_code, " of ", flags);
+    return absl::StrCat("exit code ", outcome.exit_code, " of ", flags, ": ",
+                        outcome.err);
+  }
+  if (!absl::StrContains(outcome.err, to_say)) {
+    return absl::StrCat("not said: '", to_say, "', but: ", outcome.err);
   }
   const std::vector<std::string> lines =
       absl::StrSplit(outcome.out, '\n', absl::SkipEmpty());
@@ -55,31 +75,32 @@ std::string HashOf(const std::string& flags) {
 
 class Mpirun : public ::testing::Test {
  protected:
-  static std::string Dir(absl::string_view name) {
-    return absl::StrCat(::testing::TempDir(), "/tatami_mpirun_", name);
+  static std::string Train(int ranks, int threads, const std::string& dir) {
+    return HashOf(absl::StrCat("--np ", ranks, " --threads ", threads, " --out ", dir),
+                  "");
   }
-  static std::string Train(int ranks, int threads, const std::string& dir,
-                           absl::string_view more = "") {
-    return HashOf(absl::StrCat("--np ", ranks, " --threads ", threads, " --out ", dir,
-                               " ", more));
+  // Goes on from step 10; a run that began anew would reach the same weights.
+  static std::string Resume(int ranks, const std::string& dir) {
+    return HashOf(absl::StrCat("--np ", ranks, " --threads 1 --out ", dir, " --resume"),
+                  absl::StrCat("resumed ", dir, "/step-00000010 after step 10"));
   }
 };
 
 TEST_F(Mpirun, RanksThreadsAndResumeDoNotChangeABit) {
   ASSERT_EQ(RunCommand("mpirun --version").exit_code, 0)
       << "mpirun is missing: install openmpi-bin";
-  const std::string one = Dir("1");
+  const std::string one = OwnPath("1");
   std::filesystem::remove_all(one);
   const std::string want = Train(1, 1, one);
   ASSERT_EQ(want.size(), 16) << want;
   for (const int ranks : {2, 3, 4}) {
-    const std::string dir = Dir(absl::StrCat(ranks));
+    const std::string dir = OwnPath(absl::StrCat(ranks));
     std::filesystem::remove_all(dir);
     EXPECT_EQ(Train(ranks, ranks == 2 ? 2 : 1, dir), want) << ranks << " ranks";
     // As if killed after step 10; another rank count goes on.
     ASSERT_TRUE(std::filesystem::remove_all(dir + "/step-00000020") > 0) << dir;
     ASSERT_TRUE(std::filesystem::exists(dir + "/step-00000010")) << dir;
-    EXPECT_EQ(Train(ranks == 4 ? 1 : ranks + 1, 1, dir, "--resume"), want)
+    EXPECT_EQ(Resume(ranks == 4 ? 1 : ranks + 1, dir), want)
         << "resumed from " << ranks << " ranks";
     std::filesystem::remove_all(dir);
   }

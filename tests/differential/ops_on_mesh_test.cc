@@ -153,8 +153,8 @@ class OpOnMesh : public ::testing::TestWithParam<Case> {
                           const Mesh& mesh, const Cuts& cuts) const {
     const std::vector<double> want = conformance::RunReference(
         MakeLocalCall(call_, rule_, rule_.WholeFactors()), in);
-    const std::vector<double> bounds =
-        testing::CutErrorBounds(call_, in, mesh, *FactorAxes(cuts, rule_, mesh));
+    const std::vector<double> bounds = testing::CutErrorBounds(
+        sample(), call_, in, mesh, *FactorAxes(cuts, rule_, mesh));
     for (const char* output : {"direct", "copied"}) {
       std::vector<float> x(want.size());
       LoadAsFloat(call_->out.dtype, got.outputs.at(output).data(), int64_t(x.size()),

@@ -9,7 +9,7 @@ namespace {
 
 using conformance::Arrays;
 using conformance::CutOut;
-using conformance::LargestMagnitude;
+using conformance::LargestContinuousMagnitude;
 using conformance::RunReference;
 
 constexpr double kSmallest = 0x1p-150;  // half of the smallest f32: one underflow
@@ -38,17 +38,13 @@ double Gamma(double t, double unit) { return t * unit / (1 - t * unit); }
 
 double UnitRoundoff(DType dtype) { return dtype == DType::kBF16 ? 0x1p-8 : 0x1p-24; }
 
-std::vector<double> ErrorBounds(const LocalCall& at, const Arrays& in,
-                                const std::vector<double>& want) {
+std::vector<double> ErrorBounds(const OpSample& sample, const LocalCall& at,
+                                const Arrays& in, const std::vector<double>& want) {
   const OpCall& call = *at.call;
   std::vector<double> bounds(want.size(), 0);
   const ErrorModel& model = *call.op->error;
   if (model.kind == ErrorModel::kUlps) {
-    double largest = 0;
-    for (size_t i = 0; i < at.in.size(); ++i) {
-      largest = std::max(largest,
-                         LargestMagnitude({CutOut(in[i], call.in[i].dims, at.in[i])}));
-    }
+    const double largest = LargestContinuousMagnitude(sample, at, in);
     for (size_t e = 0; e < want.size(); ++e) {
       bounds[e] = model.ulps * std::max(0x1p-23 * std::max(std::abs(want[e]), largest),
                                         2 * kSmallest);
@@ -74,7 +70,8 @@ std::vector<double> ErrorBounds(const LocalCall& at, const Arrays& in,
   return bounds;
 }
 
-std::vector<double> CutErrorBounds(const std::shared_ptr<const OpCall>& call,
+std::vector<double> CutErrorBounds(const OpSample& sample,
+                                   const std::shared_ptr<const OpCall>& call,
                                    const Arrays& in, const Mesh& mesh,
                                    const std::vector<AxisList>& factor_axes) {
   const IndexRule rule = (*call->op->rule)(*call);
@@ -85,7 +82,7 @@ std::vector<double> CutErrorBounds(const std::shared_ptr<const OpCall>& call,
   for (const Box& factors : DistinctParts(rule, mesh, factor_axes)) {
     const LocalCall at = MakeLocalCall(call, rule, factors);
     const std::vector<double> want = RunReference(at, in);
-    const std::vector<double> part = ErrorBounds(at, in, want);
+    const std::vector<double> part = ErrorBounds(sample, at, in, want);
     // Where each element of the part lies in the whole.
     std::vector<double> index(n);
     for (int64_t e = 0; e < n; ++e) index[e] = double(e);

@@ -220,10 +220,10 @@ TEST_F(PlanFile, AnUnknownFactorGetsTheRule) {
 TEST_F(PlanFile, AnUnknownAxisGetsTheKnownOnes) {
   ExpectPlanRefused("mesh 2x2\naffine: d0=z\n",
                     "E0106: mesh axis 'z' is not known; write y, x or a sub-axis as "
-                    "y:(1)2 (line 2 of the plan)");
+                    "y:(1)2 (line 2 of the plan, call affine)");
   ExpectPlanRefused("mesh 2x2\naffine: d0=y:(1)3\n",
                     "E0106: mesh axis 'y:(1)3' is not a sub-axis of 2 nodes; write y, "
-                    "x or a sub-axis as y:(1)2 (line 2 of the plan)");
+                    "x or a sub-axis as y:(1)2 (line 2 of the plan, call affine)");
 }
 
 TEST_F(PlanFile, OneAxisCannotCutTwoFactors) {
@@ -234,8 +234,8 @@ TEST_F(PlanFile, OneAxisCannotCutTwoFactors) {
 
 TEST_F(PlanFile, AWordThatIsNoCutIsShown) {
   ExpectPlanRefused("mesh 2x2\naffine: d0\n",
-                    "E0106: line 2 of the plan, call affine: 'd0' is not FACTOR=AXES, "
-                    "as in n=y.");
+                    "E0106: 'd0' is not FACTOR=AXES, as in n=y. (line 2 of the plan, "
+                    "call affine)");
   ExpectPlanRefused("affine: d0=y\n",
                     "E0106: line 1 of the plan: the first line must be 'mesh RxC', as "
                     "in 'mesh 4x4'.");

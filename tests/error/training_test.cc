@@ -219,23 +219,27 @@ TEST_F(Training, AFolderThatCannotBeMadeIsRefusedBeforeTheFirstStep) {
 }
 
 // A file of more than 3000 bytes cannot be written: neither the checkpoint nor, after
-// some lines, the metrics. Training ends well and the checkpoint of before still loads.
+// some lines, the metrics. Training goes to its end, says that its weights are lost,
+// and the checkpoint of before still loads.
 TEST_F(Training, ADiskThatTakesNoMoreDoesNotEndTheTraining) {
   CopyGoodRun();
   const Outcome outcome =
       RunTatami(Train({"--steps", "60", "--checkpoint_every", "30", "--resume"}),
                 {.folder = scratch_.path(), .file_bytes_max = 3000});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.err;
   EXPECT_TRUE(absl::StrContains(outcome.err, "step 60/60")) << outcome.err;
-  for (const int step : {30, 60}) {
-    EXPECT_TRUE(absl::StrContains(
-        outcome.err,
-        absl::StrCat("warning: the checkpoint of step ", step,
-                     " was not written; training goes on, earlier ones stay. E0602: "
-                     "checkpoint 'run/step-000000",
-                     step, "' was not written: it needs ")))
-        << outcome.err;
-  }
+  EXPECT_TRUE(absl::StrContains(
+      outcome.err,
+      "warning: the checkpoint of step 30 was not written; training goes on, earlier "
+      "ones stay. E0602: checkpoint 'run/step-00000030' was not written: it needs "))
+      << outcome.err;
+  EXPECT_TRUE(absl::StrContains(
+      outcome.Message(), "E0602: checkpoint 'run/step-00000060' was not written: it "))
+      << outcome.err;
+  EXPECT_TRUE(absl::EndsWith(outcome.Message(),
+                             "(the weights of the last step, 60, are lost; the "
+                             "checkpoint of step 2 stays: make room and --resume)"))
+      << outcome.err;
   EXPECT_TRUE(std::regex_search(
       outcome.err,
       std::regex("warning: metrics of step \\d+ and later are not written; training "
@@ -269,7 +273,7 @@ TEST_F(Training, AFullDiskDoesNotEndTheTraining) {
   options.wrapper.push_back(absl::StrCat(bytes * 3 / 2));
   const Outcome outcome =
       RunTatami(Train({"--steps", "4", "--checkpoint_every", "1"}), options);
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.err;  // step 4 is lost as well
   EXPECT_TRUE(absl::StrContains(outcome.err, "step 4/4")) << outcome.err;
   EXPECT_TRUE(absl::StrContains(
       outcome.err,
@@ -283,6 +287,49 @@ TEST_F(Training, AFullDiskDoesNotEndTheTraining) {
   EXPECT_EQ(after.exit_code, 0) << after.err;
   EXPECT_TRUE(absl::StrContains(after.err, "resumed run/step-00000001 after step 1\n"))
       << after.err;
+}
+
+TEST_F(Training, AnotherRunsCheckpointsAreNeitherMixedNorLost) {
+  CopyGoodRun();
+  const auto expect = [&](const std::vector<std::string>& more, int exit_code,
+                          absl::string_view message) {
+    const Outcome outcome = Run(more);
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+    EXPECT_EQ(outcome.Message(), message);
+  };
+  expect({"--steps", "4"}, 2,
+         "E0101: 'run' holds checkpoints up to step 2. Go on with --resume, give "
+         "another --out, or remove them with --overwrite.");
+  expect({"--steps", "4", "--resume", "--seed", "5"}, 7,
+         "E0702: the run was started with --seed 1 and is to go on with 5, which draws "
+         "other clips. Give --seed 1. (run/step-00000002)");
+  expect({"--steps", "1", "--resume"}, 2,
+         "E0101: --steps 1 lies behind the newest checkpoint, of step 2. Give more "
+         "steps. (run/step-00000002)");
+  const Outcome anew = Run({"--steps", "1", "--overwrite"});
+  EXPECT_EQ(anew.exit_code, 0) << anew.err;
+  EXPECT_FALSE(fs::exists(scratch_.path() + "/run/step-00000002"));
+}
+
+// The loss of step 1 is fine; its update is not.
+TEST_F(Training, WeightsThatAreRuinedAreNotKept) {
+  const Outcome outcome =
+      Run({"--steps", "4", "--checkpoint_every", "1", "--learning_rate", "1e39"});
+  EXPECT_EQ(outcome.exit_code, 5) << outcome.err;
+  EXPECT_TRUE(std::regex_match(
+      outcome.Message(),
+      std::regex("E0501: '\\S+' holds a NaN or an infinity after step 1\\. Lower "
+                 "--learning_rate or set --clip_norm, then start again\\.")))
+      << outcome.err;
+  EXPECT_FALSE(fs::exists(scratch_.path() + "/run/step-00000001"));
+}
+
+TEST_F(Training, VideosWithoutLabelsCannotTeachSteering) {
+  ExpectRefused(scratch_, {"train", "--model", "drivenet-steering", "--data", "drives"},
+                4,
+                "E0403: 'drives' has no labels, and drivenet-steering predicts them. "
+                "Give a folder of pictures with a labels file, as "
+                "data/sullychen_garage.");
 }
 
 }  // namespace

@@ -52,13 +52,14 @@ const std::vector<Library>& Libraries() {
   return *kLibraries;
 }
 
-// Headers of POSIX and C that have no C++ name.
+// Headers of the C++ library, which alone have neither an ending nor a folder, and
+// those of POSIX and C that have no C++ name.
 bool IsSystemHeader(absl::string_view name) {
   static const auto* const kPosix = new std::set<absl::string_view>{
       "dirent.h", "fcntl.h", "poll.h", "sched.h",  "signal.h",
       "spawn.h",  "stdio.h", "time.h", "unistd.h", "immintrin.h"};
-  return !absl::StrContains(name, ".") || absl::StartsWith(name, "sys/") ||
-         kPosix->contains(name);
+  const bool is_cpp = !absl::StrContains(name, ".") && !absl::StrContains(name, "/");
+  return is_cpp || absl::StartsWith(name, "sys/") || kPosix->contains(name);
 }
 
 bool IsOurs(absl::string_view name) {

@@ -123,7 +123,15 @@ Faults FindLinkFaults(const SourceFile& file,
 }
 
 Faults FindOpNameFaults(const SourceFile& file, const std::set<std::string>& op_names) {
+  static const std::regex* const kOpCall = new std::regex(R"(\b[A-Z]\w*Op\(\))");
   Faults faults;
+  const std::string code = BlankCommentsAndLiterals(file.text);
+  for (std::sregex_iterator it(code.begin(), code.end(), *kOpCall), end; it != end;
+       ++it) {
+    faults.push_back(
+        absl::StrCat(file.path, ":", LineOf(code, it->position()), ": ", it->str(),
+                     " is an op. Ask the OpDef of the call for the property."));
+  }
   for (const std::string& literal : StringLiterals(file.text)) {
     if (!op_names.contains(literal)) continue;
     faults.push_back(absl::StrCat(

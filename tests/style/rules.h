@@ -43,8 +43,8 @@ Faults FindHeaderFaults(const SourceFile& file, bool has_own_header);
 Faults FindLinkFaults(const SourceFile& file,
                       const std::function<bool(const std::string&)>& exists);
 
-// String literals equal to the name of an op: passes must learn what an op can do from
-// its OpDef.
+// String literals equal to the name of an op, and calls such as ConvOp() that give its
+// OpDef: passes must learn what an op can do from the OpDef at hand.
 Faults FindOpNameFaults(const SourceFile& file, const std::set<std::string>& op_names);
 
 // The values of `enum class ErrorCode` in core/error.h, as "E0301".

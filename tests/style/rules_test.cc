@@ -65,6 +65,7 @@ TEST(IncludeTableTest, LibrariesStayWithTheirOwners) {
 TEST(IncludeTableTest, AnUnknownLibraryIsAFault) {
   EXPECT_THAT(IncludeFaults("tools/a.cc", "<boost/any.hpp>"),
               ElementsAre(HasSubstr("third_party/README.md")));
+  EXPECT_EQ(IncludeFaults("tools/a.cc", "<Eigen/Dense>").size(), 1);
 }
 
 TEST(IncludeTableTest, FilesThatIncludeMpiAreListed) {
@@ -178,6 +179,11 @@ TEST(OpNameTest, PassesThatNameAnOpAreFound) {
   EXPECT_EQ(FindOpNameFaults({"a.cc", "if (name == \"conv\") f();"}, ops).size(), 1);
   EXPECT_THAT(FindOpNameFaults({"a.cc", "f(\"conv of\"); // \"conv\""}, ops),
               IsEmpty());
+  EXPECT_THAT(FindOpNameFaults({"a.cc", "\nif (call.op == &ConvOp()) f();"}, ops),
+              ElementsAre(HasSubstr("a.cc:2: ConvOp() is an op.")));
+  EXPECT_THAT(
+      FindOpNameFaults({"a.cc", "ExchangeOp e; // ConvOp()\nFindOp(name);"}, ops),
+      IsEmpty());
 }
 
 TEST(ErrorCodeTest, CodesAndPagesAreComparedAsSets) {

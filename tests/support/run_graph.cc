@@ -57,14 +57,16 @@ DType TypeOf(const Program& program, const std::string& name) {
 std::string FindDifference(const std::string& name, DType dtype, const Bytes& got,
                            const Bytes& want) {
   if (got.size() != want.size()) return absl::StrCat(name, " has another size");
-  const int64_t n = static_cast<int64_t>(want.size()) / ByteSize(dtype);
+  const int64_t size = ByteSize(dtype);
+  const int64_t n = static_cast<int64_t>(want.size()) / size;
   std::vector<float> g(n), w(n);
   LoadAsFloat(dtype, got.data(), n, g.data());
   LoadAsFloat(dtype, want.data(), n, w.data());
   for (int64_t i = 0; i < n; ++i) {
     if (std::isnan(w[i]))
       return absl::StrCat(name, " element ", i, " is wanted as NaN");
-    if (std::memcmp(&g[i], &w[i], sizeof(float)) != 0) {
+    // As stored: f32 does not tell all i32 apart.
+    if (std::memcmp(got.data() + i * size, want.data() + i * size, size) != 0) {
       return absl::StrCat(name, " element ", i, " of ", n, " is ", g[i], ", wanted ",
                           w[i]);
     }

@@ -35,8 +35,10 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& 
   const BuiltModel model = BuildModel(g, setup.preset, setup.batch, Mode::kTrain);
   AddTrainingStep(g, model.loss, model.parameters, setup.optimizer);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
-  TATAMI_ASSIGN_OR_RETURN(runner->compiled_, Compile(std::move(graph), setup.machine,
-                                                     {.mesh = setup.mesh}));
+  TATAMI_ASSIGN_OR_RETURN(
+      runner->compiled_,
+      Compile(std::move(graph), setup.machine,
+              {.mesh = setup.mesh, .pinned_plan = setup.pinned_plan}));
   runner->transport_ = MakeSingleTransport();
   const auto program = std::make_shared<const Program>(runner->compiled_.program);
   TATAMI_ASSIGN_OR_RETURN(

@@ -23,6 +23,7 @@ struct StepSetup {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
+  std::string pinned_plan;  // text; the search fills in the rest
   int64_t batch = 1;
   OptimizerOptions optimizer;
   double learning_rate = 0.01;

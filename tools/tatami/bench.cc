@@ -72,6 +72,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   const StepSetup setup{.preset = choice.preset,
                         .machine = choice.machine,
                         .mesh = choice.mesh,
+                        .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
                         .optimizer = {.name = "sgd", .weight_decay = 0},
                         .learning_rate = 1e-3,

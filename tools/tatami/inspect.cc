@@ -103,6 +103,12 @@ absl::Status InspectCheckpoint(Storage& storage, const InspectFlags& flags) {
                           CheckpointSteps(storage, flags.path));
   const std::string path =
       steps.empty() ? flags.path : CheckpointPath(flags.path, steps.back());
+  if (steps.empty() && !storage.Exists(path + "/manifest.json")) {
+    return MakeError(ErrorCode::kDataMissing,
+                     absl::StrCat("'", path,
+                                  "' is neither a checkpoint nor the folder of a run "
+                                  "that wrote one."));
+  }
   TATAMI_ASSIGN_OR_RETURN(const Checkpoint c, LoadCheckpoint(storage, path));
   std::vector<TensorLine> tensors;
   for (const NamedTensor& t : c.tensors) tensors.push_back({t.name, t.type});

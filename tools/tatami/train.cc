@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "ops/kernels/instruction_set.h"
 #include "runtime/ingest/clip_dataset.h"
 #include "runtime/trainer/trainer.h"
 #include "runtime/transport_mpi.h"
@@ -28,7 +29,7 @@ struct TrainFlags {
   int64_t steps = 0, checkpoint_every = 100, evaluate_every = 0;
   uint64_t seed = 1;
   double learning_rate = 0, weight_decay = -1, clip_norm = 0;
-  bool resume = false, json = false;
+  bool resume = false, overwrite = false, json = false;
 };
 
 // A steering label belongs to a clip's last frame, so every window that ends in a
@@ -71,12 +72,14 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                          .checkpoint_every = flags.checkpoint_every,
                          .evaluate_every = flags.evaluate_every,
                          .resume = flags.resume,
+                         .overwrite = flags.overwrite,
                          .emulator = {.threads = flags.threads}};
   TATAMI_ASSIGN_OR_RETURN(options.schedule.kind, ParseScheduleKind(flags.schedule));
   TATAMI_RETURN_IF_ERROR(CheckCycleHasRoom(options));
   options.schedule.base_rate =
       flags.learning_rate > 0 ? flags.learning_rate : choice.preset.learning_rate;
   options.schedule.total_steps = options.steps;
+  options.schedule.step_period = std::max<int64_t>(1, options.steps / 3);
   TATAMI_RETURN_IF_ERROR(CheckSchedule(options.schedule));
   return options;
 }
@@ -109,9 +112,30 @@ void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
             << "checkpoints, metrics and pictures are in " << flags.out << std::endl;
 }
 
-// When it started ranks of its own, their exit code goes to `ranks_exit_code`.
-absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_code) {
-  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+// Every rank compiles for itself and sums in the order of its own kernels: both must be
+// the same on all hosts of a mesh, or weights would silently depend on who computes
+// what.
+absl::Status CheckRanksAgree(Transport& transport, const Program& program) {
+  const std::string mine = absl::StrCat("program ", program.Hash(), ", kernels for ",
+                                        KernelInstructionSet());
+  TATAMI_ASSIGN_OR_RETURN(
+      const auto all,
+      transport.GatherToRoot(absl::MakeConstSpan(
+          reinterpret_cast<const std::byte*>(mine.data()), mine.size())));
+  for (size_t r = 1; r < all.size(); ++r) {
+    const std::string theirs(reinterpret_cast<const char*>(all[r].data()),
+                             all[r].size());
+    if (theirs == mine) continue;
+    return MakeError(ErrorCode::kLaunch,
+                     absl::StrCat("rank 0 has ", mine, " and rank ", r, " ", theirs,
+                                  ". Give all ranks the same flags and machine file; "
+                                  "where processors differ, set DNNL_MAX_CPU_ISA to "
+                                  "what all of them have."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTrainable(const ModelChoice& choice, int np) {
   if (choice.preset.task == "classification") {
     return MakeError(
         ErrorCode::kBadFlag,
@@ -120,13 +144,20 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
                      "which no --data folder gives. Train a drivenet, or see "
                      "`tatami bench` for this model."));
   }
-  if (flags.np < 1 || flags.np > choice.mesh.nodes()) {
-    return MakeError(ErrorCode::kBadFlag,
-                     absl::StrCat("--np must be 1 to ", choice.mesh.nodes(),
-                                  ", since a rank hosts at least one of the ",
-                                  choice.mesh.nodes(), " nodes of mesh ",
-                                  choice.mesh.ToString(), "; got ", flags.np, "."));
+  if (np < 1 || np > choice.mesh.nodes()) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("--np must be 1 to ", choice.mesh.nodes(),
+                     ", since a rank hosts at least one of the ", choice.mesh.nodes(),
+                     " nodes of mesh ", choice.mesh.ToString(), "; got ", np, "."));
   }
+  return absl::OkStatus();
+}
+
+// When it started ranks of its own, their exit code goes to `ranks_exit_code`.
+absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_code) {
+  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  TATAMI_RETURN_IF_ERROR(CheckTrainable(choice, flags.np));
   TATAMI_ASSIGN_OR_RETURN(const TrainerOptions options,
                           MakeTrainerOptions(choice, flags));
   TATAMI_ASSIGN_OR_RETURN(HeldOut held_out, ParseHeldOut(flags.held_out));
@@ -139,11 +170,24 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
   if (LaunchedByMpi()) {
     TATAMI_ASSIGN_OR_RETURN(transport, MakeMpiTransport());
   }
+  if (transport->size() > 1 && flags.np > 1 && transport->size() != flags.np) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("mpirun started ", transport->size(), " ranks and --np is ",
+                     flags.np, ". Leave --np out under an mpirun of your own."));
+  }
   const bool root = transport->rank() == 0;
   TATAMI_ASSIGN_OR_RETURN(
       const ClipDataset data,
       ClipDataset::Load(flags.data,
                         DatasetOptions(choice.preset, flags, std::move(held_out))));
+  if (choice.preset.task == "steering" && !data.has_labels()) {
+    return MakeError(
+        ErrorCode::kLabelMismatch,
+        absl::StrCat("'", flags.data, "' has no labels, and ", choice.preset.name,
+                     " predicts them. Give a folder of pictures with a "
+                     "labels file, as data/sullychen_garage."));
+  }
   const OptimizerOptions optimizer{.name = flags.optimizer,
                                    .weight_decay = flags.weight_decay >= 0
                                                        ? flags.weight_decay
@@ -161,6 +205,7 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
         train.program.peak_bytes() / 1024, train.program.sram_bytes / 1024,
         train.program.supersteps.size(), train.compile_s + evaluate.compile_s);
   }
+  TATAMI_RETURN_IF_ERROR(CheckRanksAgree(*transport, train.program));
   PosixStorage storage;
   TATAMI_ASSIGN_OR_RETURN(const TrainSummary summary,
                           Train(std::make_shared<Program>(std::move(train.program)),
@@ -191,6 +236,8 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--seed", flags->seed)->check(AtLeast(0))->capture_default_str();
   command->add_option("--out", flags->out, "run folder")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the newest good checkpoint");
+  command->add_flag("--overwrite", flags->overwrite,
+                    "remove the checkpoints of an earlier run in --out");
   command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
       ->capture_default_str();
   command
@@ -203,7 +250,8 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
                    "clip gradients to this global norm; 0: do not")
       ->check(AtLeast(0));
   command
-      ->add_option("--schedule", flags->schedule, "constant, step, cosine or one_cycle")
+      ->add_option("--schedule", flags->schedule,
+                   "constant, step (a tenth after each third), cosine or one_cycle")
       ->capture_default_str();
   command->add_option(
       "--held_out", flags->held_out,
