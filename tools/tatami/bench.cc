@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "tools/bench/bench_packing.h"
 #include "tools/bench/bench_step.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
@@ -100,12 +101,55 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   return absl::OkStatus();
 }
 
+struct BenchPackingFlags {
+  std::vector<std::string> files;
+  bool json = false;
+};
+
+// Greedy is the peer: ratio is the height it needs over the capacity.
+absl::Status RunBenchPacking(const BenchPackingFlags& flags) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const std::string& file : flags.files) {
+    TATAMI_ASSIGN_OR_RETURN(const PackingBenchResult r, BenchPacking(file));
+    const double overshoot =
+        static_cast<double>(r.greedy_bytes) / static_cast<double>(r.capacity);
+    std::cout << absl::StreamFormat(
+                     "%s: %d buffers, %s %d bytes in %.2f s; greedy needs %.2fx\n",
+                     r.name, r.buffers, r.answer == "fits" ? "fits" : r.answer + " in",
+                     r.capacity, r.seconds, overshoot)
+              << std::flush;
+    rows.push_back({{"name", r.name},
+                    {"answer", r.answer},
+                    {"ours", r.capacity},
+                    {"peer", r.greedy_bytes},
+                    {"ratio", overshoot},
+                    {"unit", "bytes"},
+                    {"runs", 1},
+                    {"lower_bound", r.lower_bound},
+                    {"seconds", r.seconds}});
+  }
+  if (flags.json) std::cout << nlohmann::json{{"instances", rows}}.dump() << std::endl;
+  return absl::OkStatus();
+}
+
+void AddBenchPackingCommand(CLI::App& bench, CommandOutcome& outcome) {
+  auto flags = std::make_shared<BenchPackingFlags>();
+  CLI::App* command =
+      bench.add_subcommand("packing", "exact offset packing beside greedy orders");
+  command->footer("Example:\n  tatami bench packing data/packing/*.csv");
+  command->add_option("files", flags->files, "instances, NAME.BYTES.csv")->required();
+  command->add_flag("--json", flags->json,
+                    "the last line of output is one JSON object");
+  command->callback([flags, &outcome] { outcome.status = RunBenchPacking(*flags); });
+}
+
 }  // namespace
 
 void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
   auto flags = std::make_shared<BenchStepFlags>();
   CLI::App* bench = app.add_subcommand("bench", "measure beside a rival, interleaved");
   bench->require_subcommand(1);
+  AddBenchPackingCommand(*bench, outcome);
   CLI::App* command = bench->add_subcommand("step", "training steps on random data");
   command->footer(
       "Example:\n  tatami bench step --model resnet50 --machine host --mesh 1x2 "
