@@ -35,9 +35,6 @@ const std::string& Attrs::String(absl::string_view name) const {
 const std::vector<int64_t>& Attrs::Ints(absl::string_view name) const {
   return Get<std::vector<int64_t>>(Find(name), name);
 }
-int64_t Attrs::IntOr(absl::string_view name, int64_t fallback) const {
-  return Has(name) ? Int(name) : fallback;
-}
 
 std::string Attrs::ToString() const {
   struct Print {

@@ -31,8 +31,6 @@ class Attrs {
   const std::string& String(absl::string_view name) const;
   const std::vector<int64_t>& Ints(absl::string_view name) const;
 
-  int64_t IntOr(absl::string_view name, int64_t fallback) const;
-
   const std::map<std::string, AttrValue, std::less<>>& values() const {
     return values_;
   }

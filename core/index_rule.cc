@@ -85,7 +85,6 @@ absl::StatusOr<IndexRule> ParseIndexRule(absl::string_view text,
 
   IndexRule rule;
   std::map<std::string, int> index;
-  std::vector<bool> in_output;
   for (size_t o = 0; o < operands.size(); ++o) {
     const TensorType& type = o < in.size() ? in[o] : out;
     const std::vector<std::string> names =
@@ -104,10 +103,7 @@ absl::StatusOr<IndexRule> ParseIndexRule(absl::string_view text,
       const bool whole = name.back() == '!';
       if (whole) name.pop_back();
       const auto [it, added] = index.emplace(name, rule.factors.size());
-      if (added) {
-        rule.factors.push_back({name, type.dim(d), FactorKind::kReduce});
-        in_output.push_back(false);
-      }
+      if (added) rule.factors.push_back({name, type.dim(d), FactorKind::kReduce});
       Factor& factor = rule.factors[it->second];
       if (factor.size != type.dim(d)) {
         return fail(

@@ -135,10 +135,6 @@ double SramStoreBytesPerS(const MachineSpec& machine) {
          machine.clock_hz;
 }
 
-int64_t TensorBytesPerNode(const MachineSpec& machine) {
-  return machine.sram_bytes - machine.code_bytes_reserved;
-}
-
 double BisectionBytesPerS(const MachineSpec& machine) {
   const Grid &tiles = machine.tiles, &dies = machine.tile_dies,
              &nodes = machine.die_nodes;

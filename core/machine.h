@@ -100,8 +100,6 @@ int64_t SramBytesTotal(const MachineSpec& machine);  // usable nodes
 int64_t DramBytesTotal(const MachineSpec& machine);
 double SramLoadBytesPerS(const MachineSpec& machine);   // of one node
 double SramStoreBytesPerS(const MachineSpec& machine);  // of one node
-// SRAM of one node that tensors may use.
-int64_t TensorBytesPerNode(const MachineSpec& machine);
 
 // Bytes per second, one way, through the narrower of the two straight cuts that halve
 // the machine. A cut runs along the edges of the largest parts that the axis has

@@ -68,21 +68,18 @@ std::string ShapeKey(const LocalCall& call) {
   return key;
 }
 
-absl::StatusOr<ChosenKernel> ChooseKernel(const LocalCall& call,
-                                          std::vector<std::string>* refusals) {
+absl::StatusOr<std::shared_ptr<PreparedKernel>> ChooseKernel(const LocalCall& call,
+                                                             KernelCache& cache) {
   for (const Kernel& kernel : *call.call->op->kernels) {
-    const absl::Status supported = kernel.supports(call);
-    if (!supported.ok()) {
-      if (refusals != nullptr) {
-        refusals->push_back(absl::StrCat(kernel.name, ": ", supported.message()));
-      }
-      continue;
+    if (!kernel.supports(call).ok()) continue;
+    if (kernel.key == nullptr) return kernel.prepare(call);
+    auto& shared = cache[absl::StrCat(kernel.name, "|", kernel.key(call))];
+    if (shared == nullptr) {
+      TATAMI_ASSIGN_OR_RETURN(shared, kernel.prepare(call));
     }
-    TATAMI_ASSIGN_OR_RETURN(auto prepared, kernel.prepare(call));
-    return ChosenKernel{std::string(kernel.name), kernel.key ? kernel.key(call) : "",
-                        std::move(prepared)};
+    return shared;
   }
-  return ChosenKernel{"reference", "", ReferenceKernel()};
+  return ReferenceKernel();
 }
 
 }  // namespace tatami

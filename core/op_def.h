@@ -192,14 +192,12 @@ struct OpDef {
   Required<std::vector<OpSample> (*)()> samples;
 };
 
-// The first kernel that supports the call, prepared; the reference when none does.
-// `refusals` (may be null) collects each refusing kernel's reason.
-struct ChosenKernel {
-  std::string name, key;
-  std::shared_ptr<PreparedKernel> kernel;
-};
-absl::StatusOr<ChosenKernel> ChooseKernel(const LocalCall& call,
-                                          std::vector<std::string>* refusals);
+// Kernels that calls of one shape share, by the kernel's name and Kernel::key.
+using KernelCache = std::map<std::string, std::shared_ptr<PreparedKernel>>;
+// The first kernel that supports the call, prepared or from the cache; the reference
+// when none does.
+absl::StatusOr<std::shared_ptr<PreparedKernel>> ChooseKernel(const LocalCall& call,
+                                                             KernelCache& cache);
 // The reference as a kernel: widens operands to f32 and rounds the result to storage.
 std::shared_ptr<PreparedKernel> ReferenceKernel();
 

@@ -1,19 +1,12 @@
 #include "core/packing_search.h"
 
 #include <algorithm>
-#include <random>
 
+#include "core/test_draw.h"
 #include "gtest/gtest.h"
 
 namespace tatami {
 namespace {
-
-struct Draw {
-  std::mt19937_64 bits;
-  int64_t operator()(int64_t lo, int64_t hi) {
-    return lo + static_cast<int64_t>(bits() % static_cast<uint64_t>(hi - lo + 1));
-  }
-};
 
 std::vector<PackingBlock> DrawBlocks(Draw& draw, int64_t count_max, int64_t size_max,
                                      int ticks) {

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/error.h"
+#include "core/test_draw.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -120,13 +121,6 @@ TEST(Placement, ANodeWithoutAPartHasTheCanonicalEmptyBox) {
   p.dims[1].map = IndexMap::Window(3, 1, 1, 1);
   EXPECT_FALSE(p.IsPartition());
 }
-
-struct Draw {
-  std::mt19937_64 bits;
-  int64_t operator()(int64_t lo, int64_t hi) {
-    return lo + static_cast<int64_t>(bits() % static_cast<uint64_t>(hi - lo + 1));
-  }
-};
 
 // The digits of a mesh: each axis cut into prime sub-axes, in random order.
 std::vector<AxisRef> DrawDigits(Draw& draw, const Mesh& mesh) {

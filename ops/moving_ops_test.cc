@@ -57,7 +57,8 @@ std::vector<std::vector<T>> RunBoth(const GraphBuilder& g,
   const IndexRule rule = (*call->op->rule)(*call);
   const LocalCall at = MakeLocalCall(call, rule, rule.WholeFactors());
   std::vector<std::vector<T>> results;
-  for (const auto& kernel : {ChooseKernel(at, nullptr)->kernel, ReferenceKernel()}) {
+  KernelCache cache;
+  for (const auto& kernel : {*ChooseKernel(at, cache), ReferenceKernel()}) {
     std::vector<T> out(call->out.num_elements(), T{77});
     kernel->Run(at, in, reinterpret_cast<std::byte*>(out.data()));
     results.push_back(std::move(out));

@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <ctime>
-#include <map>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
@@ -187,7 +186,7 @@ class EmulatorImpl : public Emulator {
   }
 
   absl::Status PrepareKernels() {
-    std::map<std::string, std::shared_ptr<PreparedKernel>> cache;
+    KernelCache cache;
     computes_.resize(program_->supersteps.size());
     for (size_t s = 0; s < program_->supersteps.size(); ++s) {
       computes_[s].resize(hosted_.end - hosted_.begin);
@@ -204,10 +203,9 @@ class EmulatorImpl : public Emulator {
     return absl::OkStatus();
   }
 
-  absl::Status PrepareCompute(
-      const ComputeOp& c, const ProgramCall& call, const IndexRule& rule, int64_t n,
-      std::map<std::string, std::shared_ptr<PreparedKernel>>& cache,
-      std::vector<NodeCompute>& out) const {
+  absl::Status PrepareCompute(const ComputeOp& c, const ProgramCall& call,
+                              const IndexRule& rule, int64_t n, KernelCache& cache,
+                              std::vector<NodeCompute>& out) const {
     Box factors;
     for (const DimPlacement& f : c.factors) {
       factors.push_back(f.FactorAt(Coord(n), program_->mesh));
@@ -215,20 +213,7 @@ class EmulatorImpl : public Emulator {
     NodeCompute compute{.local = MakeLocalCall(call.call, rule, factors),
                         .call = c.call};
     if (IsEmpty(compute.local.out)) return absl::OkStatus();
-    for (const Kernel& kernel : *call.call->op->kernels) {
-      if (!kernel.supports(compute.local).ok()) continue;
-      if (kernel.key != nullptr) {
-        auto& shared = cache[absl::StrCat(kernel.name, "|", kernel.key(compute.local))];
-        if (shared == nullptr) {
-          TATAMI_ASSIGN_OR_RETURN(shared, kernel.prepare(compute.local));
-        }
-        compute.kernel = shared;
-      } else {
-        TATAMI_ASSIGN_OR_RETURN(compute.kernel, kernel.prepare(compute.local));
-      }
-      break;
-    }
-    if (compute.kernel == nullptr) compute.kernel = ReferenceKernel();
+    TATAMI_ASSIGN_OR_RETURN(compute.kernel, ChooseKernel(compute.local, cache));
     for (int in : c.in) compute.in.push_back(Data(in, n));
     compute.out = Data(c.out, n);
     out.push_back(std::move(compute));

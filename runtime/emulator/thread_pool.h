@@ -20,7 +20,6 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
   // Calls work(0) .. work(count - 1) and returns when all are done.
   void Run(int64_t count, const std::function<void(int64_t)>& work);
 

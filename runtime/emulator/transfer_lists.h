@@ -54,10 +54,9 @@ struct HostedNodes {
   static HostedNodes Of(int rank, int ranks, int64_t nodes) {
     return {nodes * rank / ranks, nodes * (rank + 1) / ranks};
   }
-  bool Has(int64_t node) const { return begin <= node && node < end; }
 };
 
-// `base(node)` is the address of a hosted node's SRAM in this process. Registers one
+// `sram_of_hosted` has the address of each hosted node's SRAM here. Registers one
 // pattern with the transport for every superstep that crosses ranks.
 absl::StatusOr<std::vector<SuperstepTransfers>> BuildTransfers(
     const Program& program, Transport& transport,

@@ -49,7 +49,6 @@ class StepRunner {
   absl::StatusOr<float> Loss();
 
   Emulator& emulator() { return *emulator_; }
-  const Compiled& compiled() const { return compiled_; }
   const StepSetup& setup() const { return setup_; }
 
  private:
