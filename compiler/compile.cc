@@ -1,7 +1,14 @@
 #include "compiler/compile.h"
 
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/algorithm/container.h"
 #include "absl/time/clock.h"
 #include "compiler/lower/lower.h"
+#include "compiler/lower/memory.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/search.h"
 #include "compiler/verify.h"
@@ -11,8 +18,38 @@
 namespace tatami {
 namespace {
 
-// Prices of a byte, in ns, tried in turn until a plan fits.
-constexpr double kNsPerByte[] = {1e-6, 1e-3, 1e-2, 1e-1, 1.0};
+// How often the search is asked again with a smaller budget.
+constexpr int kAttempts = 6;
+
+// Takes from each call's capacity what lowering needed there beyond the model: gaps of
+// the packing, staging that overlaps.
+void Tighten(const Graph& graph, const Program& program,
+             const std::vector<int64_t>& modelled, std::vector<int64_t>& capacity) {
+  const Ticks ticks = TicksOf(program);
+  const std::vector<int64_t> alive = BytesByTick(program, ticks.count);
+  const int64_t most = *absl::c_max_element(alive);
+  const int64_t room = program.sram_bytes - program.code_bytes;
+  // What packing loses, and a little, so that each attempt makes some way.
+  const int64_t gaps = program.peak_bytes() - program.code_bytes - most + room / 256;
+  std::map<std::string, size_t> index;
+  for (size_t c = 0; c < graph.calls.size(); ++c) index[graph.calls[c].name] = c;
+  int64_t since = 0;  // most bytes alive since the last call of the graph
+  int tick = 0;
+  for (const Superstep& superstep : program.supersteps) {
+    since = std::max(since, alive[tick++]);
+    for (const ComputeOp& compute : superstep.computes) {
+      since = std::max(since, alive[tick++]);
+      const auto at = index.find(program.calls[compute.call].name);
+      if (at == index.end()) continue;  // a second run: counted to the next call
+      const size_t c = at->second;
+      const int64_t unseen = std::max<int64_t>(0, since - modelled[c]);
+      // Where there is room nothing need change.
+      if (since + gaps > room)
+        capacity[c] = std::min(capacity[c], room - unseen - gaps);
+      since = 0;
+    }
+  }
+}
 
 }  // namespace
 
@@ -34,30 +71,34 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
                            "--save_plan FILE`.");
     }
   }
+  PlanSearch planner(out.graph, machine, search);
+  const LowerTarget target = {.machine = machine.name,
+                              .sram_bytes = machine.sram_bytes,
+                              .code_bytes = machine.code_bytes_reserved};
+  std::vector<int64_t> capacity(out.graph.calls.size(),
+                                machine.sram_bytes - machine.code_bytes_reserved);
   absl::Status refusal;
-  for (const double ns_per_byte : kNsPerByte) {
-    search.ns_per_byte = ns_per_byte;
-    SearchResult found = SearchPlan(out.graph, machine, search);
-    absl::StatusOr<Program> program =
-        Lower(out.graph, found.plan,
-              {.machine = machine.name,
-               .sram_bytes = machine.sram_bytes,
-               .code_bytes = machine.code_bytes_reserved});
-    if (program.ok()) {
-      TATAMI_RETURN_IF_ERROR(VerifyProgram(*program));
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    SearchResult found = planner.Run(capacity);
+    // With the whole capacity, which later attempts no longer have.
+    if (attempt == 0) out.bound_ns = found.bound_ns;
+    TATAMI_ASSIGN_OR_RETURN(Lowered lowered,
+                            LowerEvenIfTooLarge(out.graph, found.plan, target));
+    if (lowered.fit.ok()) {
+      TATAMI_RETURN_IF_ERROR(VerifyProgram(lowered.program));
       out.plan = std::move(found.plan);
       out.step_ns = found.step_ns;
-      out.program = *std::move(program);
+      out.program = std::move(lowered.program);
       out.compile_s = absl::ToDoubleSeconds(absl::Now() - start);
       return out;
     }
-    if (GetErrorCode(program.status()) != ErrorCode::kDoesNotFit)
-      return program.status();
     // The refusal that came nearest is the one to report.
-    if (refusal.ok() || GetSramOverflow(program.status())->needed_bytes <
+    if (refusal.ok() || GetSramOverflow(lowered.fit)->needed_bytes <
                             GetSramOverflow(refusal)->needed_bytes) {
-      refusal = program.status();
+      refusal = lowered.fit;
     }
+    if (!found.fits) break;
+    Tighten(out.graph, lowered.program, found.bytes, capacity);
   }
   return refusal;
 }

@@ -21,6 +21,7 @@ struct Compiled {
   Plan plan;
   Program program;
   double step_ns = 0;    // modelled
+  double bound_ns = 0;   // modelled: no plan that the search considers is faster
   double compile_s = 0;  // measured
 };
 

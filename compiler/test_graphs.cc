@@ -61,7 +61,7 @@ Plan DrawPlan(const Graph& graph, const Mesh& mesh, uint64_t seed) {
   for (size_t c = 0; c < graph.calls.size(); ++c) {
     const OpCall call = graph.CallOf(static_cast<int>(c));
     const IndexRule rule = (*call.op->rule)(call);
-    Cuts& cuts = plan.calls[graph.calls[c].name];
+    Cuts& cuts = plan.calls[graph.calls[c].name].cuts;
     for (const MeshAxis axis : {MeshAxis::kY, MeshAxis::kX}) {
       const uint64_t bits =
           RandomBits(seed, StreamOf(graph.calls[c].name), static_cast<uint64_t>(axis));

@@ -1,8 +1,11 @@
 #include "core/packing.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
+
+#include "core/packing_search.h"
 
 namespace tatami {
 namespace {
@@ -64,6 +67,46 @@ int64_t PackOffsets(int64_t base, int64_t alignment, std::vector<PackedItem>& it
   attempt(by_area);
   items = std::move(best_items);
   return best;
+}
+
+int64_t PackBelow(int64_t limit, int64_t node_limit, int64_t base, int64_t alignment,
+                  std::vector<PackedItem>& items) {
+  int first = std::numeric_limits<int>::max(), last = std::numeric_limits<int>::min();
+  for (const PackedItem& item : items) {
+    first = std::min(first, item.first);
+    last = std::max(last, item.last);
+  }
+  std::vector<PackedItem> moving;
+  std::vector<size_t> index;  // of a moving item in `items`
+  for (size_t i = 0; i < items.size(); ++i) {
+    PackedItem& item = items[i];
+    if (item.first == first && item.last == last) {
+      item.offset = base;
+      base = AlignUp(base + item.bytes, alignment);
+    } else if (item.bytes > 0) {
+      moving.push_back(item);
+      index.push_back(i);
+    }
+  }
+  int64_t end = std::max(base, PackOffsets(base, alignment, moving));
+  if (end > limit) {
+    std::vector<PackingBlock> blocks;
+    for (const PackedItem& item : moving) {
+      blocks.push_back(
+          {AlignUp(item.bytes, alignment) / alignment, item.first, item.last});
+    }
+    std::vector<int64_t> offsets;
+    if (FitBlocks(blocks, (limit - base) / alignment, node_limit, offsets) ==
+        PackingAnswer::kFits) {
+      end = base;
+      for (size_t i = 0; i < moving.size(); ++i) {
+        moving[i].offset = base + offsets[i] * alignment;
+        end = std::max(end, moving[i].offset + moving[i].bytes);
+      }
+    }
+  }
+  for (size_t i = 0; i < moving.size(); ++i) items[index[i]].offset = moving[i].offset;
+  return end;
 }
 
 int64_t PackingLowerBound(const std::vector<PackedItem>& items) {

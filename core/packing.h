@@ -18,6 +18,13 @@ struct PackedItem {
 // several orders, the best kept; deterministic. O(n^2) per order.
 int64_t PackOffsets(int64_t base, int64_t alignment, std::vector<PackedItem>& items);
 
+// The same, and where greedy placement ends above `limit` though the sizes alive at
+// each tick would fit below it, searches for offsets that do (core/packing_search.h, up
+// to `node_limit` placements). What lives throughout lies at the bottom, in the order
+// of `items`: no packing is the worse for that. Deterministic.
+int64_t PackBelow(int64_t limit, int64_t node_limit, int64_t base, int64_t alignment,
+                  std::vector<PackedItem>& items);
+
 // The largest sum of sizes alive at one tick: no packing can be lower.
 int64_t PackingLowerBound(const std::vector<PackedItem>& items);
 

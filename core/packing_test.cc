@@ -86,6 +86,39 @@ TEST(PackOffsets, NeverEndsBelowTheOptimumOfTinyInstances) {
   std::printf("%d of %d tiny instances packed optimally\n", optimal, kInstances);
 }
 
+// Below the optimum nothing fits; at the optimum the search finds it.
+TEST(PackBelow, EndsAtTheOptimumOfTinyInstances) {
+  Draw draw{std::mt19937_64(4)};
+  int searched = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<PackedItem> items = DrawItems(draw, 6, 4, 5);
+    int64_t best = PackingLowerBound(items);
+    std::vector<PackedItem> tried = items;
+    while (!Feasible(tried, 0, best)) ++best;
+    std::vector<PackedItem> greedy = items;
+    searched += PackOffsets(0, 1, greedy) > best;
+    ASSERT_EQ(PackBelow(best, 100000, 0, 1, items), best) << i;
+    for (size_t a = 0; a < items.size(); ++a) {
+      for (size_t b = 0; b < a; ++b) {
+        ASSERT_FALSE(AliveTogether(items[a], items[b]) &&
+                     ShareBytes(items[a], items[b]))
+            << "instance " << i << " items " << a << " and " << b;
+      }
+    }
+    if (best > 0) {
+      ASSERT_GE(PackBelow(best - 1, 100000, 0, 1, items), best) << i;
+    }
+  }
+  EXPECT_GT(searched, 0);
+}
+
+TEST(PackBelow, PutsWhatLivesThroughoutAtTheBottomAligned) {
+  std::vector<PackedItem> items = {{100, 2, 3}, {10, 0, 5}, {200, 0, 2}, {70, 0, 5}};
+  EXPECT_EQ(PackBelow(1 << 20, 1000, 128, 64, items), 128 + 64 + 128 + 256 + 100);
+  EXPECT_EQ(items[1].offset, 128);
+  EXPECT_EQ(items[3].offset, 192);
+}
+
 TEST(PackingLowerBound, IsTheLargestSumAliveAtOneTick) {
   EXPECT_EQ(PackingLowerBound({}), 0);
   EXPECT_EQ(PackingLowerBound({{3, 0, 1}, {4, 2, 3}}), 4);

@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -17,94 +18,203 @@ std::string CutsToString(const Cuts& cuts, const Mesh& mesh) {
   });
 }
 
-// "n=y h=x:(1)2"
-absl::StatusOr<Cuts> ParseCuts(absl::string_view text, const Mesh& mesh) {
-  Cuts cuts;
+// "n=y h=x:(1)2 -> n=y k=x recompute"
+absl::StatusOr<CallPlan> ParseCall(absl::string_view text, const Mesh& mesh) {
+  CallPlan plan;
+  const auto fail = [](auto... parts) {
+    return MakeError(ErrorCode::kBadPlan, absl::StrCat(parts...));
+  };
   for (absl::string_view item :
        absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
+    if (item == "recompute" || item == "keep") {
+      if (plan.recompute) return fail("'", item, "' after 'recompute' or 'keep'.");
+      plan.recompute = item == "recompute";
+      continue;
+    }
+    if (item == "->") {
+      if (plan.result) return fail("a second '->'.");
+      plan.result.emplace();
+      continue;
+    }
+    if (item == "any") {
+      plan.open = true;
+      continue;
+    }
     const std::pair<absl::string_view, absl::string_view> cut =
         absl::StrSplit(item, absl::MaxSplits('=', 1));
     if (!absl::StrContains(item, '=')) {
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("'", item, "' is not FACTOR=AXES, as in n=y."));
+      return fail("'", item,
+                  "' is none of FACTOR=AXES (as n=y), any, ->, recompute, keep.");
     }
     TATAMI_ASSIGN_OR_RETURN(AxisList axes, ParseAxisList(cut.second, mesh));
+    Cuts& cuts = plan.result ? *plan.result : plan.cuts;
     if (!cuts.emplace(std::string(cut.first), std::move(axes)).second) {
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat("factor '", cut.first, "' is cut twice."));
+      return fail("factor '", cut.first, "' is cut twice.");
     }
   }
-  return cuts;
+  if (plan.open && (!plan.cuts.empty() || plan.result)) {
+    return fail("'any' leaves the cuts to the search, so no cut may stand beside it.");
+  }
+  return plan;
 }
+
+// '*' stands for any run of characters.
+bool Matches(absl::string_view pattern, absl::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == absl::string_view::npos) return pattern == name;
+  if (!absl::ConsumePrefix(&name, pattern.substr(0, star))) return false;
+  pattern.remove_prefix(star + 1);
+  for (size_t skip = 0; skip <= name.size(); ++skip) {
+    if (Matches(pattern, name.substr(skip))) return true;
+  }
+  return false;
+}
+
+class PlanReader {
+ public:
+  explicit PlanReader(const Graph& graph) : graph_(graph) {
+    for (size_t c = 0; c < graph.calls.size(); ++c) {
+      index_[graph.calls[c].name] = static_cast<int>(c);
+    }
+  }
+
+  absl::StatusOr<Plan> Read(absl::string_view text) {
+    int number = 0;
+    for (absl::string_view line : absl::StrSplit(text, '\n')) {
+      ++number;
+      line = absl::StripAsciiWhitespace(line.substr(0, line.find('#')));
+      if (line.empty()) continue;
+      TATAMI_RETURN_IF_ERROR(
+          ReadLine(absl::StrCat("line ", number, " of the plan"), line));
+    }
+    for (const Pattern& pattern : patterns_) {
+      TATAMI_RETURN_IF_ERROR(Spread(pattern), pattern.where);
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  struct Pattern {
+    std::string where, name;
+    CallPlan plan;
+  };
+
+  absl::Status ReadLine(const std::string& line_name, absl::string_view line) {
+    const auto fail = [&](auto... parts) {
+      return MakeError(ErrorCode::kBadPlan, absl::StrCat(line_name, ": ", parts...));
+    };
+    if (absl::ConsumePrefix(&line, "mesh ")) {
+      if (has_mesh_) return fail("a second mesh; a plan is for one.");
+      TATAMI_ASSIGN_OR_RETURN(plan_.mesh, ParseMesh(line), line_name);
+      has_mesh_ = true;
+      return absl::OkStatus();
+    }
+    if (!has_mesh_) {
+      return fail("the first line must be 'mesh RxC', as in 'mesh 4x4'.");
+    }
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(line, absl::MaxSplits(':', 1));
+    const std::string name(absl::StripAsciiWhitespace(parts.first));
+    const std::string where = absl::StrCat(line_name, ", call ", name);
+    TATAMI_ASSIGN_OR_RETURN(CallPlan call, ParseCall(parts.second, plan_.mesh), where);
+    if (absl::StrContains(name, '*')) {
+      patterns_.push_back({where, name, std::move(call)});
+      return absl::OkStatus();
+    }
+    const auto it = index_.find(name);
+    if (it == index_.end()) return fail(NoCall(name));
+    TATAMI_RETURN_IF_ERROR(CheckCallPlan(call, graph_.CallOf(it->second), plan_.mesh),
+                           where);
+    if (!plan_.calls.emplace(name, std::move(call)).second) {
+      return fail("call ", name, " was cut before.");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Spread(const Pattern& pattern) {
+    bool any = false;
+    for (size_t c = 0; c < graph_.calls.size(); ++c) {
+      const std::string& name = graph_.calls[c].name;
+      if (!Matches(pattern.name, name)) continue;
+      any = true;
+      if (!plan_.calls.emplace(name, pattern.plan).second) continue;
+      TATAMI_RETURN_IF_ERROR(
+          CheckCallPlan(pattern.plan, graph_.CallOf(static_cast<int>(c)), plan_.mesh),
+          name);
+    }
+    if (any) return absl::OkStatus();
+    return MakeError(ErrorCode::kBadPlan, NoCall(pattern.name));
+  }
+
+  std::string NoCall(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const GraphCall& call : graph_.calls) names.push_back(call.name);
+    const std::string nearest = NearestName(name, names);
+    return absl::StrCat("no call '", name, nearest.empty() ? "'." : "'; ", nearest,
+                        " `tatami compile --save_plan FILE` writes a plan with all "
+                        "calls.");
+  }
+
+  const Graph& graph_;
+  Plan plan_;
+  bool has_mesh_ = false;
+  std::map<std::string, int> index_;  // by the call's name
+  std::vector<Pattern> patterns_;
+};
 
 }  // namespace
 
 std::string Plan::ToString(const Graph& graph) const {
   std::string out = absl::StrCat("mesh ", mesh.ToString(), "\n");
   for (const GraphCall& call : graph.calls) {
-    const auto it = calls.find(call.name);
-    absl::StrAppend(&out, call.name, ":",
-                    it == calls.end() || it->second.empty() ? "" : " ",
-                    it == calls.end() ? "" : CutsToString(it->second, mesh), "\n");
+    absl::StrAppend(&out, call.name, ":");
+    if (const auto it = calls.find(call.name); it != calls.end()) {
+      const CallPlan& plan = it->second;
+      const auto append = [&](absl::string_view text) {
+        if (!text.empty()) absl::StrAppend(&out, " ", text);
+      };
+      append(plan.open ? "any" : CutsToString(plan.cuts, mesh));
+      if (plan.result) {
+        append("->");
+        append(CutsToString(*plan.result, mesh));
+      }
+      if (plan.recompute) append(*plan.recompute ? "recompute" : "keep");
+    }
+    absl::StrAppend(&out, "\n");
   }
   return out;
 }
 
 absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph) {
-  Plan plan;
-  std::vector<std::string> names;
-  std::map<std::string, int> index;
-  for (size_t i = 0; i < graph.calls.size(); ++i) {
-    names.push_back(graph.calls[i].name);
-    index[graph.calls[i].name] = static_cast<int>(i);
+  return PlanReader(graph).Read(text);
+}
+
+absl::Status CheckCallPlan(const CallPlan& plan, const OpCall& call, const Mesh& mesh) {
+  const IndexRule rule = (*call.op->rule)(call);
+  TATAMI_RETURN_IF_ERROR(FactorAxes(plan.cuts, rule, mesh).status());
+  if (!plan.result) return absl::OkStatus();
+  const bool reduces = absl::c_any_of(plan.cuts, [&](const auto& cut) {
+    return rule.factors[rule.FindFactor(cut.first)].kind == FactorKind::kReduce &&
+           !cut.second.empty();
+  });
+  if (!reduces) {
+    return MakeError(ErrorCode::kBadPlan,
+                     absl::StrCat("'->' says where the terms of a cut reduction come "
+                                  "together, and no reduction of the rule '",
+                                  rule.ToString(), "' is cut"));
   }
-  int line_number = 0;
-  bool has_mesh = false;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    line = absl::StripAsciiWhitespace(line.substr(0, line.find('#')));
-    if (line.empty()) continue;
-    const std::string where = absl::StrCat("line ", line_number, " of the plan");
-    if (absl::ConsumePrefix(&line, "mesh ")) {
-      if (has_mesh) {
-        return MakeError(ErrorCode::kBadPlan,
-                         absl::StrCat(where, ": a second mesh; a plan is for one."));
-      }
-      TATAMI_ASSIGN_OR_RETURN(plan.mesh, ParseMesh(line), where);
-      has_mesh = true;
-      continue;
-    }
-    if (!has_mesh) {
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat(where,
-                                    ": the first line must be 'mesh RxC', as "
-                                    "in 'mesh 4x4'."));
-    }
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(line, absl::MaxSplits(':', 1));
-    const std::string name(absl::StripAsciiWhitespace(parts.first));
-    const auto it = index.find(name);
-    if (it == index.end()) {
-      const std::string nearest = NearestName(name, names);
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat(where, ": no call '", name,
-                                    nearest.empty() ? "'." : "'; ", nearest,
-                                    " `tatami compile --save_plan FILE` writes a plan "
-                                    "with all calls."));
-    }
-    const auto [entry, is_new] = plan.calls.try_emplace(name);
-    if (!is_new) {
-      return MakeError(ErrorCode::kBadPlan,
-                       absl::StrCat(where, ": call ", name, " was cut before."));
-    }
-    TATAMI_ASSIGN_OR_RETURN(entry->second, ParseCuts(parts.second, plan.mesh),
-                            absl::StrCat(where, ", call ", name));
-    const OpCall call = graph.CallOf(it->second);
-    TATAMI_RETURN_IF_ERROR(
-        FactorAxes(entry->second, (*call.op->rule)(call), plan.mesh).status(),
-        absl::StrCat(where, ", call ", name));
+  for (const auto& [name, axes] : *plan.result) {
+    const int f = rule.FindFactor(name);
+    const bool in_output = absl::c_any_of(
+        rule.output, [&](const OperandDim& dim) { return f >= 0 && dim.factor == f; });
+    if (in_output) continue;
+    return MakeError(ErrorCode::kBadPlan,
+                     absl::StrCat("'", name,
+                                  "' after '->' is no factor of the output "
+                                  "in the rule '",
+                                  rule.ToString(), "'"));
   }
-  return plan;
+  return FactorAxes(*plan.result, rule, mesh).status();
 }
 
 absl::StatusOr<std::vector<AxisList>> FactorAxes(const Cuts& cuts,

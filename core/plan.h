@@ -1,9 +1,11 @@
 // Plan: what was decided. For each call of a graph, which factors are cut over which
-// mesh axes. Small, textual, diffable, editable; a user can pin any part of it in a
-// file.
+// mesh axes, where combined terms come to lie, and whether the call is made again where
+// its result is needed late. Small, textual, diffable, editable; a user can pin any
+// part of it in a file.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,17 +19,36 @@ namespace tatami {
 // axis that no factor uses computes copies.
 using Cuts = std::map<std::string, AxisList>;
 
+struct CallPlan {
+  Cuts cuts;
+  bool open = false;  // pins leave the cuts to the search
+  // Where a reduction is cut: how the combined result is cut, by factors of the output.
+  // Nullopt: as the first consumer reads it, where that is a partition, else on every
+  // node that made a term.
+  std::optional<Cuts> result;
+  // True: late consumers read a second run of the call (compiler/lower/recompute.h).
+  // Nullopt: left to the search, and not so in lowering.
+  std::optional<bool> recompute;
+  friend bool operator==(const CallPlan&, const CallPlan&) = default;
+};
+
 struct Plan {
   Mesh mesh;
-  std::map<std::string, Cuts> calls;  // by the call's name
+  std::map<std::string, CallPlan> calls;  // by the call's name
 
-  // One line a call in graph order: "trunk.conv: n=y h=x". First line "mesh 4x4".
+  // First line "mesh 4x4", then one line a call in graph order:
+  //   trunk.conv: n=y ci=x -> n=y k=x recompute
+  // CUTS, "any" for open cuts; "->" and the result's cuts; "recompute" or "keep".
   std::string ToString(const Graph& graph) const;
 };
 
-// Parses a plan or a part of one; unknown calls, factors and axes are E0106 with the
+// Parses a plan or a part of one. A name with '*' stands for all calls that it matches
+// and that no other line names. Unknown calls, factors and axes are E0106 with the
 // line.
 absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph);
+
+// E0106 when the cuts or the result do not suit the call.
+absl::Status CheckCallPlan(const CallPlan& plan, const OpCall& call, const Mesh& mesh);
 
 // The cuts as one axis list per factor of the rule. E0106 when a factor is unknown, may
 // not be cut, or is a reduction shorter than its parts, or when an axis is used twice.

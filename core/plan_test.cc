@@ -57,12 +57,12 @@ TEST(Plan, RandomPlansSurviveTheirText) {
         const uint64_t use = bits() % 4;
         if (matmul && use < 3) {
           const std::string factor(1, "mkn"[use]);
-          AxisList& list = plan.calls[call.name][factor];
+          AxisList& list = plan.calls[call.name].cuts[factor];
           list.push_back(digit);
           if (factor == "k" && Parts(list) > 8) list.pop_back();
-          if (list.empty()) plan.calls[call.name].erase(factor);
+          if (list.empty()) plan.calls[call.name].cuts.erase(factor);
         } else if (!matmul && use == 0) {
-          plan.calls[call.name]["d1"].push_back(digit);
+          plan.calls[call.name].cuts["d1"].push_back(digit);
         }
       }
     }
@@ -70,8 +70,8 @@ TEST(Plan, RandomPlansSurviveTheirText) {
     const auto read = ParsePlan(text, graph);
     ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
     ASSERT_EQ(read->ToString(graph), text);
-    for (const auto& [name, cuts] : plan.calls) {
-      ASSERT_EQ(read->calls.at(name), cuts) << text;
+    for (const auto& [name, call] : plan.calls) {
+      ASSERT_EQ(read->calls.at(name), call) << text;
     }
   }
 }
@@ -109,6 +109,32 @@ TEST(Plan, RefusesWithTheLineAndTheReason) {
               HasSubstr("line 3 of the plan: call toy_matmul was cut before"));
   EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y m=x\n"),
               HasSubstr("factor 'm' is cut twice"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y any\n"),
+              HasSubstr("'any' leaves the cuts to the search"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: m=y -> m=y\n"),
+              HasSubstr("no reduction of the rule"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: k=y -> k=y\n"),
+              HasSubstr("'k' after '->' is no factor of the output"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: k=y -> m=y -> m=x\n"),
+              HasSubstr("a second '->'"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_matmul: keep recompute\n"),
+              HasSubstr("'recompute' after"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_*s: d0=y\n"), HasSubstr("may not be cut"));
+  EXPECT_THAT(ParseFault("mesh 2x2\ntoy_*sx: any\n"), HasSubstr("no call 'toy_*sx'"));
+}
+
+TEST(Plan, PatternsFillInWhatNoLineNames) {
+  const Graph graph = TwoCalls();
+  const auto plan = ParsePlan(
+      "mesh 4x2\n*: any keep\ntoy_matmul: k=y m=x -> m=x n=y recompute\n", graph);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->ToString(graph),
+            "mesh 4x2\n"
+            "toy_matmul: k=y m=x -> m=x n=y recompute\n"
+            "toy_rows: any keep\n");
+  const CallPlan& rows = plan->calls.at("toy_rows");
+  EXPECT_TRUE(rows.open);
+  EXPECT_EQ(rows.recompute, false);
 }
 
 }  // namespace

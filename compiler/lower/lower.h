@@ -15,6 +15,15 @@ struct LowerTarget {
   int64_t code_bytes = 0;
 };
 
+// A program that is complete, but may need more SRAM than a node has.
+struct Lowered {
+  Program program;
+  absl::Status fit;  // E0301 with an SramOverflow payload when it does
+};
+// As Lower, for who wants to know what a plan that does not fit needs, and when.
+absl::StatusOr<Lowered> LowerEvenIfTooLarge(const Graph& graph, const Plan& plan,
+                                            const LowerTarget& target);
+
 // Makes every transfer explicit, orders supersteps, finds lifetimes and packs
 // addresses. Errors: E0106 when the plan does not suit the graph; E0301 with an
 // SramOverflow payload when a node's SRAM is too small, naming the node, the tick and

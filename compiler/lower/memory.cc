@@ -12,6 +12,9 @@
 namespace tatami {
 namespace {
 
+// How long the packing search may go on for a class of nodes: well below a second.
+constexpr int64_t kPackingNodes = 20000;
+
 // Which buffers share bytes.
 class StorageAssigner {
  public:
@@ -257,11 +260,32 @@ absl::Status AssignMemory(ScheduledProgram& scheduled) {
     }
     const int64_t base =
         (program.code_bytes + kSramAlignment - 1) / kSramAlignment * kSramAlignment;
-    c.peak_bytes = std::max(base, PackOffsets(base, kSramAlignment, items));
+    // Once a class does not fit, the others need no search.
+    c.peak_bytes = PackBelow(program.sram_bytes, fits ? kPackingNodes : 0, base,
+                             kSramAlignment, items);
     for (const PackedItem& item : items) c.address.push_back(item.offset);
     fits &= c.peak_bytes <= program.sram_bytes;
   }
   return fits ? absl::OkStatus() : DoesNotFit(program, ticks);
+}
+
+std::vector<int64_t> BytesByTick(const Program& program, int ticks) {
+  std::vector<int64_t> most(ticks, 0);
+  std::vector<int64_t> alive(ticks + 1);
+  for (const NodeClass& c : program.classes) {
+    std::fill(alive.begin(), alive.end(), 0);
+    for (size_t s = 0; s < c.storage_bytes.size(); ++s) {
+      const auto& [first, last] = program.storage_lifetime[s];
+      alive[first] += c.storage_bytes[s];
+      alive[last + 1] -= c.storage_bytes[s];
+    }
+    int64_t now = 0;
+    for (int t = 0; t < ticks; ++t) {
+      now += alive[t];
+      most[t] = std::max(most[t], now);
+    }
+  }
+  return most;
 }
 
 }  // namespace tatami

@@ -17,6 +17,10 @@ struct Ticks {
 };
 Ticks TicksOf(const Program& program);
 
+// Bytes of the storages alive at each tick, on the node class that has most; code
+// apart.
+std::vector<int64_t> BytesByTick(const Program& program, int ticks);
+
 // Fills storages, lifetimes, node classes and addresses of `scheduled.program`; adds a
 // last superstep of local copies for states that cannot be updated in place. Error:
 // E0301 with an SramOverflow payload.

@@ -14,6 +14,15 @@ bool UsesAxisOf(const AxisList& axes, const AxisList& others) {
   });
 }
 
+int64_t LargestInterval(const DimPlacement& dim) {
+  if (dim.axes.empty() && dim.map.IsIdentity()) return dim.factor_size;
+  const int64_t parts = Parts(dim.axes);
+  const int64_t n = (dim.factor_size + parts - 1) / parts;
+  const int64_t begin =
+      (dim.factor_size - n) / 2;  // an inner part: not clipped at an edge
+  return dim.map.Apply({begin, begin + n}, dim.dim_size).size();
+}
+
 int64_t TotalParts(const Placement& placement) {
   int64_t parts = 1;
   for (const DimPlacement& d : placement.dims) parts *= Parts(d.axes);
@@ -42,6 +51,17 @@ CallPlacement PlaceCall(const OpCall& call, const IndexRule& rule,
             });
   out.factor_axes = std::move(factor_axes);
   return out;
+}
+
+Placement ResultPlacement(const OpCall& call, const IndexRule& rule,
+                          const std::vector<AxisList>& factor_axes) {
+  return OperandPlacement(rule.output, rule, factor_axes, call.out.dims);
+}
+
+int64_t LargestPartBytes(const Placement& placement, DType dtype) {
+  int64_t n = 1;
+  for (const DimPlacement& d : placement.dims) n *= LargestInterval(d);
+  return n * ByteSize(dtype);
 }
 
 Placement HeldPlacement(const Placement& made,

@@ -20,6 +20,13 @@ struct CallPlacement {
 CallPlacement PlaceCall(const OpCall& call, const IndexRule& rule,
                         std::vector<AxisList> factor_axes);
 
+// Where the combined result of a call lies, given the cuts of the output's factors.
+Placement ResultPlacement(const OpCall& call, const IndexRule& rule,
+                          const std::vector<AxisList>& factor_axes);
+
+// Bytes of the node with the largest part.
+int64_t LargestPartBytes(const Placement& placement, DType dtype);
+
 // The placement a value is kept in: as made, or, where terms must be combined first,
 // what the first consumer reads if others can copy from that too.
 Placement HeldPlacement(const Placement& made,

@@ -14,7 +14,8 @@ namespace {
 
 class Scheduler {
  public:
-  Scheduler(const Graph& graph, const Plan& plan) : graph_(graph), plan_(plan) {
+  Scheduler(const Graph& graph, const Plan& plan, int64_t staging_bytes_max)
+      : graph_(graph), plan_(plan), staging_bytes_max_(staging_bytes_max) {
     program().mesh = plan.mesh;
     program().model = graph.name;
     held_.resize(graph.values.size(), -1);
@@ -26,13 +27,19 @@ class Scheduler {
     for (size_t c = 0; c < graph_.calls.size(); ++c) {
       const OpCall call = graph_.CallOf(static_cast<int>(c));
       rules_.push_back((*call.op->rule)(call));
-      const auto cuts = plan_.calls.find(graph_.calls[c].name);
-      TATAMI_ASSIGN_OR_RETURN(
-          std::vector<AxisList> axes,
-          FactorAxes(cuts == plan_.calls.end() ? Cuts{} : cuts->second, rules_.back(),
-                     plan_.mesh),
-          absl::StrCat("call ", graph_.calls[c].name));
+      const auto found = plan_.calls.find(graph_.calls[c].name);
+      const CallPlan cut = found == plan_.calls.end() ? CallPlan{} : found->second;
+      const std::string where = absl::StrCat("call ", graph_.calls[c].name);
+      TATAMI_RETURN_IF_ERROR(CheckCallPlan(cut, call, plan_.mesh), where);
+      TATAMI_ASSIGN_OR_RETURN(std::vector<AxisList> axes,
+                              FactorAxes(cut.cuts, rules_.back(), plan_.mesh), where);
       placements_.push_back(PlaceCall(call, rules_.back(), std::move(axes)));
+      results_.emplace_back();
+      if (cut.result) {
+        TATAMI_ASSIGN_OR_RETURN(
+            axes, FactorAxes(*cut.result, rules_.back(), plan_.mesh), where);
+        results_.back() = ResultPlacement(call, rules_.back(), axes);
+      }
       for (size_t i = 0; i < call.in.size(); ++i) {
         auto& need = first_need_[graph_.calls[c].in[i]];
         if (!need) need = placements_[c].needs[i];
@@ -78,6 +85,8 @@ class Scheduler {
         const int producer = graph_.values[update->second].producer;
         if (producer >= 0 && placements_[producer].made.partial.empty()) {
           placement = placements_[producer].made;
+        } else if (producer >= 0 && results_[producer]) {
+          placement = *results_[producer];
         }
       } else if (first_need_[v] && first_need_[v]->IsPartition()) {
         placement = *first_need_[v];
@@ -97,6 +106,7 @@ class Scheduler {
     const CallPlacement& placement = placements_[index];
     const IndexRule& rule = rules_[index];
     ComputeOp compute{.call = index};
+    BeginSuperstepForStaging(call, placement);
     program().calls.push_back(
         {.name = call.name, .call = std::make_shared<OpCall>(graph_.CallOf(index))});
     for (size_t i = 0; i < call.in.size(); ++i) {
@@ -113,6 +123,25 @@ class Scheduler {
     held_[call.out] = Resolve(call.out, compute.out, rule.combine);
   }
 
+  void BeginSuperstepForStaging(const GraphCall& call, const CallPlacement& placement) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < call.in.size(); ++i) {
+      const GraphValue& value = graph_.values[call.in[i]];
+      if (value.kind == ValueKind::kInput ||
+          program().buffers[held_[call.in[i]]].placement == placement.needs[i]) {
+        continue;
+      }
+      bytes += LargestPartBytes(placement.needs[i], value.type.dtype);
+    }
+    if (bytes == 0) return;
+    if (staged_at_ == current_ && staged_bytes_ + bytes > staging_bytes_max_) {
+      ++current_;
+    }
+    if (staged_at_ != current_) staged_bytes_ = 0;
+    staged_at_ = current_;
+    staged_bytes_ += bytes;
+  }
+
   // Adds the exchange that fills `to` from `from` at the earliest superstep from
   // `earliest` on.
   void AddExchange(int from, int to, int earliest, AxisList resolve, Combine combine) {
@@ -127,8 +156,9 @@ class Scheduler {
   int Resolve(int value, int made, Combine combine) {
     const Placement from = program().buffers[made].placement;
     int buffer = made;
-    for (ResolvePhase& phase :
-         ResolvePhases(from, HeldPlacement(from, first_need_[value]))) {
+    const auto& result = results_[graph_.values[value].producer];
+    for (ResolvePhase& phase : ResolvePhases(
+             from, result ? *result : HeldPlacement(from, first_need_[value]))) {
       const bool last = phase.to.partial.empty();
       const int target =
           AddBuffer(absl::StrCat(graph_.values[value].name, last ? ".sum" : ".row_sum"),
@@ -238,11 +268,15 @@ class Scheduler {
 
   const Graph& graph_;
   const Plan& plan_;
+  const int64_t staging_bytes_max_;
+  int64_t staged_bytes_ = 0;  // of a node, by the calls of superstep staged_at_
+  int staged_at_ = -1;
   ScheduledProgram out_;
-  std::vector<IndexRule> rules_;           // by call
-  std::vector<CallPlacement> placements_;  // by call
-  int current_ = 0;                        // the superstep that calls are added to
-  std::vector<int> held_;                  // value -> buffer
+  std::vector<IndexRule> rules_;                   // by call
+  std::vector<CallPlacement> placements_;          // by call
+  std::vector<std::optional<Placement>> results_;  // by call, where the plan says
+  int current_ = 0;            // the superstep that calls are added to
+  std::vector<int> held_;      // value -> buffer
   std::vector<int> readable_;  // buffer -> first superstep whose exchange may read it
   std::vector<int> used_;      // staging buffer -> superstep of its last use so far
   std::vector<std::optional<Placement>> first_need_;  // value -> first consumer's need
@@ -255,8 +289,9 @@ class Scheduler {
 }  // namespace
 
 absl::StatusOr<ScheduledProgram> ScheduleSupersteps(const Graph& graph,
-                                                    const Plan& plan) {
-  return Scheduler(graph, plan).Run();
+                                                    const Plan& plan,
+                                                    int64_t staging_bytes_max) {
+  return Scheduler(graph, plan, staging_bytes_max).Run();
 }
 
 }  // namespace tatami

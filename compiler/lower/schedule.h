@@ -17,9 +17,12 @@ struct ScheduledProgram {
 
 // Every input of a call gets a buffer placed exactly as the call's rule needs: the
 // producer's own where it already lies so, else a staging buffer filled by an exchange.
+// A superstep's calls stage at most `staging_bytes_max` bytes on a node together; a
+// call that would exceed it begins a superstep, which frees what the others staged.
 // Partial sums are resolved once, as soon as they are made, along x first and then
 // along y, into the placement that the first consumer reads. Errors: E0106.
 absl::StatusOr<ScheduledProgram> ScheduleSupersteps(const Graph& graph,
-                                                    const Plan& plan);
+                                                    const Plan& plan,
+                                                    int64_t staging_bytes_max);
 
 }  // namespace tatami

@@ -141,13 +141,20 @@ Assignment SolveCore(const AssignmentProblem& core, const AssignmentOptions& opt
       out.cost = cost;
     }
   };
-  if (!options.start.empty()) offer(options.start);
+  offer(options.start.empty() ? messages.Decode() : options.start);
+  double bound = messages.Bound();
   for (int pass = 0; pass < options.passes; ++pass) {
     messages.Pass();
-    if (pass % 10 == 9) offer(messages.Decode());
+    if (pass % 10 != 9 && pass + 1 != options.passes) continue;
+    offer(messages.Decode());
+    const double before = bound;
+    bound = messages.Bound();
+    // Near enough, or at a standstill.
+    if (out.cost - bound <= options.gap_goal * std::abs(out.cost)) break;
+    if (bound - before < 1e-6 * std::abs(out.cost)) break;
   }
-  if (out.state.empty()) offer(messages.Decode());
-  out.bound = std::min(out.cost, messages.Bound());
+  out.bound = std::min(out.cost, bound);
+  if (out.cost - out.bound <= options.gap_goal * std::abs(out.cost)) return out;
   // Rounding must not remove the state that the best assignment needs.
   const double limit = out.cost + 1e-9 * std::abs(out.cost);
   std::vector<std::vector<bool>> keep = messages.StatesBelow(limit);

@@ -30,6 +30,7 @@ struct AssignmentOptions {
   double table_limit = 1 << 22;  // entries of the largest table of an elimination
   double work_limit = 3e8;       // additions of one elimination
   int passes = 60;               // of message passing, each forward and back
+  double gap_goal = 0;           // relative; what is proven so near is near enough
   std::vector<int> start;        // an assignment to improve on; may be empty
 };
 

@@ -2,24 +2,19 @@
 
 #include <algorithm>
 
+#include "core/program.h"
+
 namespace tatami {
 namespace {
 
 // The largest part of a floor split.
 int64_t LargestPart(int64_t size, int64_t parts) { return (size + parts - 1) / parts; }
 
-int64_t LargestInterval(const DimPlacement& dim) {
-  if (dim.axes.empty() && dim.map.IsIdentity()) return dim.factor_size;
-  const int64_t n = LargestPart(dim.factor_size, Parts(dim.axes));
-  const int64_t begin =
-      (dim.factor_size - n) / 2;  // an inner part: not clipped at an edge
-  return dim.map.Apply({begin, begin + n}, dim.dim_size).size();
-}
-
 }  // namespace
 
 CostModel::CostModel(const MachineSpec& machine, const Mesh& mesh)
     : mesh_(mesh),
+      sram_bytes_(machine.sram_bytes),
       matrix_flops_per_ns_(machine.matrix_flops_per_s * 1e-9),
       vector_flops_per_ns_(machine.vector_flops_per_s * 1e-9),
       sram_bytes_per_ns_(SramLoadBytesPerS(machine) * 1e-9),
@@ -44,17 +39,24 @@ double CostModel::ComputeNs(const OpCall& call, const IndexRule& rule,
     const int64_t part = LargestPart(size, Parts(placement.factor_axes[f]));
     factors.push_back({(size - part) / 2, (size - part) / 2 + part});
   }
-  const OpCost cost = (*call.op->cost)(call, factors);
   double bytes = static_cast<double>(BytesOf(placement.made, call.out.dtype));
   for (size_t i = 0; i < call.in.size(); ++i) {
     bytes += static_cast<double>(BytesOf(placement.needs[i], call.in[i].dtype));
   }
+  return std::max(ArithmeticNs(call, factors), bytes / sram_bytes_per_ns_);
+}
+
+double CostModel::ArithmeticNs(const OpCall& call, const Box& factors) const {
+  const OpCost cost = (*call.op->cost)(call, factors);
   // f32 runs on the vector unit; the matrix unit takes narrower operands.
   const bool wide = call.out.dtype == DType::kF32;
   const double matrix_rate = wide ? vector_flops_per_ns_ : matrix_flops_per_ns_;
-  const double flops_ns = static_cast<double>(cost.matrix_flops) / matrix_rate +
-                          static_cast<double>(cost.vector_flops) / vector_flops_per_ns_;
-  return std::max(flops_ns, bytes / sram_bytes_per_ns_);
+  return static_cast<double>(cost.matrix_flops) / matrix_rate +
+         static_cast<double>(cost.vector_flops) / vector_flops_per_ns_;
+}
+
+double CostModel::WholeNs(const OpCall& call) const {
+  return ArithmeticNs(call, (*call.op->rule)(call).WholeFactors());
 }
 
 double CostModel::LinkNs(double bytes) const {
@@ -97,10 +99,13 @@ double CostModel::ResolveNs(const Placement& made, const Placement& held,
   return ns;
 }
 
+int64_t CostModel::PackedBytes(const Placement& placement, DType dtype) const {
+  const int64_t bytes = BytesOf(placement, dtype);
+  return (bytes + kSramAlignment - 1) / kSramAlignment * kSramAlignment;
+}
+
 int64_t CostModel::BytesOf(const Placement& placement, DType dtype) const {
-  int64_t n = 1;
-  for (const DimPlacement& d : placement.dims) n *= LargestInterval(d);
-  return n * ByteSize(dtype);
+  return LargestPartBytes(placement, dtype);
 }
 
 }  // namespace tatami

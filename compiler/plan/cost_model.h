@@ -20,12 +20,22 @@ class CostModel {
   double ResolveNs(const Placement& made, const Placement& held, DType dtype) const;
   // SRAM of the node with the largest part.
   int64_t BytesOf(const Placement& placement, DType dtype) const;
+  // The same, as offsets are packed.
+  int64_t PackedBytes(const Placement& placement, DType dtype) const;
+  // Time of the uncut call's arithmetic on one node.
+  double WholeNs(const OpCall& call) const;
+  // Time to bring bytes to a node over one link; 0 for none.
+  double LinkNs(double bytes) const;
+
+  const Mesh& mesh() const { return mesh_; }
+  int64_t sram_bytes() const { return sram_bytes_; }
 
  private:
   double ExchangeNs(const Placement& held, const Placement& need, DType dtype) const;
-  double LinkNs(double bytes) const;
+  double ArithmeticNs(const OpCall& call, const Box& factors) const;
 
   Mesh mesh_;
+  int64_t sram_bytes_;
   double matrix_flops_per_ns_, vector_flops_per_ns_, sram_bytes_per_ns_,
       link_bytes_per_ns_;
   double alpha_ns_;                 // start of an exchange: hops, barrier

@@ -1,301 +1,137 @@
 #include "compiler/plan/search.h"
 
 #include <algorithm>
-#include <optional>
+#include <limits>
 
-#include "compiler/plan/cost_model.h"
-#include "core/check.h"
+#include "compiler/plan/assignment.h"
+#include "compiler/plan/plan_model.h"
+#include "compiler/plan/repair.h"
 
 namespace tatami {
 namespace {
 
-// One way to cut a call.
-struct Candidate {
-  Cuts cuts;
-  CallPlacement placement;
-  double compute_ns = 0;
-  double made_bytes = 0;
+// An assignment and what it comes to.
+struct Found {
+  std::vector<int> state;
+  double ns = 0;
+  std::vector<int64_t> bytes;  // by point
+  int64_t over = 0;            // the most above the capacity at any point
 };
 
-void Price(const OpCall& call, const IndexRule& rule, const CostModel& model,
-           Candidate& c) {
-  c.compute_ns = model.ComputeNs(call, rule, c.placement);
-  c.made_bytes = static_cast<double>(model.BytesOf(c.placement.made, call.out.dtype));
-}
-
-// All ways to give each mesh axis of more than one node to a factor or to none.
-std::vector<Candidate> Enumerate(const OpCall& call, const Mesh& mesh,
-                                 const CostModel& model) {
-  const IndexRule rule = (*call.op->rule)(call);
-  const int none = static_cast<int>(rule.factors.size());
-  const auto allowed = [&](int f, int64_t parts) {
-    return f == none || (rule.factors[f].kind != FactorKind::kWhole &&
-                         rule.factors[f].size >= parts);
-  };
-  std::vector<Candidate> out;
-  for (int fy = none; fy >= 0; --fy) {
-    if (mesh.rows == 1 ? fy != none : !allowed(fy, mesh.rows)) continue;
-    for (int fx = none; fx >= 0; --fx) {
-      if (mesh.cols == 1 ? fx != none : !allowed(fx, mesh.cols)) continue;
-      if (fx == fy && !allowed(fx, mesh.nodes())) continue;
-      std::vector<AxisList> axes(rule.factors.size());
-      Candidate c;
-      const auto give = [&](int f, MeshAxis axis) {
-        if (f == none) return;
-        axes[f].push_back(WholeAxis(mesh, axis));
-        c.cuts[rule.factors[f].name] = axes[f];
-      };
-      give(fy, MeshAxis::kY);
-      give(fx, MeshAxis::kX);
-      c.placement = PlaceCall(call, rule, std::move(axes));
-      Price(call, rule, model, c);
-      out.push_back(std::move(c));
-    }
-  }
-  return out;
-}
-
-class Search {
+// Subgradient steps over the prices of memory: a point that is too full grows dearer, a
+// point with room cheaper. Every priced optimum, less what the capacity would cost, is
+// a lower bound of the time of any plan that fits.
+class Pricing {
  public:
-  Search(const Graph& graph, const MachineSpec& machine, const SearchOptions& options)
-      : graph_(graph),
-        options_(options),
-        model_(machine, options.mesh),
-        ns_per_byte_(options.ns_per_byte) {
-    const int calls = static_cast<int>(graph.calls.size());
-    consumers_.resize(graph.values.size());
-    state_source_.assign(graph.values.size(), -1);
-    for (const auto& [state, next] : graph.updates) {
-      state_source_[state] = graph.values[next].producer;
+  Pricing(const PlanModel& model, const std::vector<int64_t>& capacity)
+      : model_(model),
+        capacity_(capacity),
+        price_(model.points(), 0.0),
+        direction_(price_) {}
+
+  void Run() {
+    for (int round = 0; round < kRoundsMax; ++round) {
+      Solve();
+      if (best_.over <= 0 && best_.ns - bound_ <= kGapGoal * best_.ns) return;
+      if (!Step()) return;
     }
-    next_states_.resize(calls);
-    for (const auto& [state, next] : graph.updates) {
-      if (graph.values[next].producer >= 0) {
-        next_states_[graph.values[next].producer].push_back(state);
-      }
-    }
-    for (int c = 0; c < calls; ++c) {
-      const OpCall call = graph.CallOf(c);
-      const auto pinned = options.pinned.calls.find(graph.calls[c].name);
-      candidates_.push_back(Enumerate(call, options.mesh, model_));
-      if (pinned != options.pinned.calls.end()) Pin(c, call, pinned->second);
-      for (size_t i = 0; i < graph.calls[c].in.size(); ++i) {
-        consumers_[graph.calls[c].in[i]].emplace_back(c, static_cast<int>(i));
-      }
-    }
-    choice_.assign(calls, 0);
   }
 
-  SearchResult Run() {
-    std::vector<std::pair<double, std::vector<int>>> starts;
-    for (const auto& [a, b] : Templates()) {
-      StartFrom(a, b);
-      starts.emplace_back(Total(), choice_);
-    }
-    std::stable_sort(starts.begin(), starts.end(),
-                     [](const auto& x, const auto& y) { return x.first < y.first; });
-    double best = -1;
-    std::vector<int> best_choice;
-    for (size_t s = 0; s < starts.size() && s < kDescents; ++s) {
-      choice_ = starts[s].second;
-      Descend();
-      if (const double total = Total(); best < 0 || total < best) {
-        best = total;
-        best_choice = choice_;
-      }
-    }
-    choice_ = best_choice;
-    ns_per_byte_ = 0;  // a price steers the search and is no time
-    SearchResult result{.plan = {.mesh = options_.mesh}, .step_ns = Total()};
-    for (size_t c = 0; c < best_choice.size(); ++c) {
-      result.plan.calls[graph_.calls[c].name] = candidates_[c][best_choice[c]].cuts;
-    }
-    return result;
-  }
+  const Found& best() const { return best_; }
+  double bound() const { return std::min(bound_, best_.ns); }
 
  private:
-  static constexpr size_t kDescents = 3;
-  static constexpr int kSweepsMax = 12;
+  static constexpr int kRoundsMax = 24;
+  static constexpr double kGapGoal = 0.005, kSolveGoal = 0.001;
+  static constexpr double kMemory = 0.5;  // of the last directions
+  static constexpr double kHope = 1.2;    // the goal while nothing fits, over the bound
 
-  void Pin(int c, const OpCall& call, const Cuts& cuts) {
-    const IndexRule rule = (*call.op->rule)(call);
-    auto axes = FactorAxes(cuts, rule, options_.mesh);
-    TATAMI_CHECK(axes.ok()) << "ParsePlan accepted " << graph_.calls[c].name;
-    Candidate pinned{.cuts = cuts,
-                     .placement = PlaceCall(call, rule, *std::move(axes))};
-    Price(call, rule, model_, pinned);
-    candidates_[c] = {std::move(pinned)};
-  }
-
-  // Starting points: rows cut output dim a and columns output dim b of every large
-  // activation.
-  static std::vector<std::pair<int, int>> Templates() {
-    std::vector<std::pair<int, int>> out;
-    for (int a = -1; a < 5; ++a) {
-      for (int b = -1; b < 5; ++b) out.emplace_back(a, b);
+  Found Describe(std::vector<int> state) const {
+    Found found{.state = std::move(state)};
+    found.ns = model_.TimeNs(found.state);
+    found.bytes = model_.Memory(found.state);
+    found.over = std::numeric_limits<int64_t>::min();
+    for (int t = 0; t < model_.points(); ++t) {
+      found.over = std::max(found.over, found.bytes[t] - capacity_[t]);
     }
-    return out;
+    return found;
   }
 
-  // Compute, and the price of the bytes made.
-  double OwnNs(size_t call) const {
-    const Candidate& c = candidates_[call][choice_[call]];
-    return c.compute_ns + ns_per_byte_ * c.made_bytes;
-  }
-
-  const CallPlacement& At(int call) const {
-    return candidates_[call][choice_[call]].placement;
-  }
-
-  // Where value v lies under the present choices; nullopt for inputs, which are fed in
-  // place.
-  std::optional<Placement> Held(int v) const {
-    const GraphValue& value = graph_.values[v];
-    if (value.kind == ValueKind::kInput) return std::nullopt;
-    int producer = value.producer;
-    if (value.kind == ValueKind::kState) {
-      producer = state_source_[v];
-      if (producer < 0) return std::nullopt;
+  void Solve() {
+    AssignmentOptions options;
+    options.start = last_.state;
+    options.gap_goal = kSolveGoal;
+    const Assignment found = SolveAssignment(model_.Problem(price_), options);
+    double full = 0;
+    for (int t = 0; t < model_.points(); ++t) {
+      full += price_[t] * static_cast<double>(capacity_[t]);
     }
-    const Placement& made = At(producer).made;
-    if (made.partial.empty()) return made;
-    return HeldPlacement(made, FirstNeed(v));
+    dual_ = found.bound - full;
+    bound_ = std::max(bound_, dual_);
+    last_ = Describe(found.state);
+    Offer(last_);
+    std::vector<int> repaired = found.state;
+    RepairAndImprove(model_, capacity_, repaired);
+    Offer(Describe(std::move(repaired)));
   }
 
-  std::optional<Placement> FirstNeed(int v) const {
-    if (consumers_[v].empty()) return std::nullopt;
-    const auto& [call, input] = consumers_[v].front();
-    return At(call).needs[input];
-  }
-
-  // All transfers of value v.
-  double ValueNs(int v) const {
-    const GraphValue& value = graph_.values[v];
-    const std::optional<Placement> held = Held(v);
-    if (!held) return 0;
-    double ns = 0;
-    if (value.producer >= 0) {
-      ns += model_.ResolveNs(At(value.producer).made, *held, value.type.dtype);
-    }
-    for (const auto& [call, input] : consumers_[v]) {
-      const Placement& need = At(call).needs[input];
-      if (need == *held) continue;
-      // What lies elsewhere is staged: it costs the transfer and the bytes.
-      ns += model_.TransferNs(*held, need, value.type.dtype) +
-            ns_per_byte_ * static_cast<double>(model_.BytesOf(need, value.type.dtype));
-    }
-    return ns;
-  }
-
-  // The part of the total that changes when call c is cut another way.
-  double AroundNs(int c) const {
-    const GraphCall& call = graph_.calls[c];
-    double ns = OwnNs(c) + ValueNs(call.out);
-    for (size_t i = 0; i < call.in.size(); ++i) {
-      const auto begin = call.in.begin();
-      if (std::find(begin, begin + i, call.in[i]) == begin + i)
-        ns += ValueNs(call.in[i]);
-    }
-    for (int state : next_states_[c]) ns += ValueNs(state);
-    return ns;
-  }
-
-  double Total() const {
-    double ns = 0;
-    for (size_t c = 0; c < choice_.size(); ++c) ns += OwnNs(c);
-    for (size_t v = 0; v < graph_.values.size(); ++v)
-      ns += ValueNs(static_cast<int>(v));
-    return ns;
-  }
-
-  bool Improve(int c) {
-    const int before = choice_[c];
-    int best = before;
-    double best_ns = AroundNs(c);
-    for (size_t k = 0; k < candidates_[c].size(); ++k) {
-      choice_[c] = static_cast<int>(k);
-      const double ns = AroundNs(c);
-      if (ns < best_ns * (1 - 1e-12)) best_ns = ns, best = static_cast<int>(k);
-    }
-    choice_[c] = best;
-    return best != before;
-  }
-
-  void Descend() {
-    for (int sweep = 0; sweep < kSweepsMax; ++sweep) {
-      bool changed = false;
-      const int calls = static_cast<int>(choice_.size());
-      for (int i = 0; i < calls; ++i)
-        changed |= Improve(sweep % 2 == 0 ? i : calls - 1 - i);
-      if (!changed) return;
+  // Keeps the faster of two that fit, else the one that is less over.
+  void Offer(const Found& found) {
+    const bool fits = found.over <= 0, best_fits = best_.over <= 0;
+    if (best_.state.empty() || (fits && !best_fits) || (fits && found.ns < best_.ns) ||
+        (!best_fits && found.over < best_.over)) {
+      best_ = found;
     }
   }
 
-  // Cuts activations by the template, everything else by what suits its producers.
-  void StartFrom(int a, int b) {
-    int64_t batch = -1;
-    for (const GraphValue& v : graph_.values) {
-      if (v.kind == ValueKind::kInput && v.type.rank() >= 4) {
-        batch = v.type.dim(0);
-        break;
-      }
+  // B. Polyak's step: as long as the dual's distance from its goal, along a direction
+  // that remembers the last ones. False where no price can change.
+  bool Step() {
+    double squares = 0;
+    for (size_t t = 0; t < price_.size(); ++t) {
+      const auto over = static_cast<double>(last_.bytes[t] - capacity_[t]);
+      const bool counts = over > 0 || price_[t] > 0;
+      direction_[t] = kMemory * direction_[t] + (counts ? over : 0);
+      if (direction_[t] > 0 || price_[t] > 0) squares += direction_[t] * direction_[t];
     }
-    std::fill(choice_.begin(), choice_.end(), 0);
-    std::vector<int> others;
-    for (size_t c = 0; c < choice_.size(); ++c) {
-      const TensorType& out = graph_.values[graph_.calls[c].out].type;
-      const bool activation = out.rank() >= 4 && out.dim(0) == batch;
-      const int match = activation ? Match(static_cast<int>(c), a, b) : -1;
-      if (match >= 0) {
-        choice_[c] = match;
-      } else {
-        others.push_back(static_cast<int>(c));
-      }
+    if (squares == 0) return false;
+    const double goal = best_.over <= 0 ? best_.ns : kHope * std::max(bound_, last_.ns);
+    const double step = std::max(0.0, goal - dual_) / squares;
+    for (size_t t = 0; t < price_.size(); ++t) {
+      price_[t] = std::max(0.0, price_[t] + step * direction_[t]);
     }
-    for (int c : others) Improve(c);
+    return true;
   }
 
-  // The candidate whose output is cut over rows in dim a and over columns in dim b, or
-  // -1.
-  int Match(int c, int a, int b) const {
-    const auto axis_of = [&](const Placement& p, int d) {
-      AxisList list;
-      if (a == d && options_.mesh.rows > 1) {
-        list.push_back(WholeAxis(options_.mesh, MeshAxis::kY));
-      }
-      if (b == d && options_.mesh.cols > 1) {
-        list.push_back(WholeAxis(options_.mesh, MeshAxis::kX));
-      }
-      return p.dims[d].axes == list;
-    };
-    for (size_t k = 0; k < candidates_[c].size(); ++k) {
-      const Placement& made = candidates_[c][k].placement.made;
-      bool all = made.partial.empty();
-      for (size_t d = 0; all && d < made.dims.size(); ++d) {
-        all = axis_of(made, static_cast<int>(d));
-      }
-      if (all) return static_cast<int>(k);
-    }
-    return -1;
-  }
-
-  const Graph& graph_;
-  const SearchOptions& options_;
-  CostModel model_;
-  double ns_per_byte_;
-  std::vector<std::vector<Candidate>> candidates_;           // by call
-  std::vector<std::vector<std::pair<int, int>>> consumers_;  // by value: call, input
-  std::vector<int> state_source_;  // by value: the call that makes its next value
-  std::vector<std::vector<int>>
-      next_states_;          // by call: states it makes the next value of
-  std::vector<int> choice_;  // by call: index of its candidate
+  const PlanModel& model_;
+  const std::vector<int64_t>& capacity_;  // bytes, by point
+  std::vector<double> price_;             // ns per byte, by point
+  std::vector<double> direction_;
+  double bound_ = 0, dual_ = 0;
+  Found last_, best_;
 };
 
 }  // namespace
 
-SearchResult SearchPlan(const Graph& graph, const MachineSpec& machine,
-                        const SearchOptions& options) {
-  return Search(graph, machine, options).Run();
+struct PlanSearch::Impl {
+  PlanModel model;
+};
+
+PlanSearch::PlanSearch(const Graph& graph, const MachineSpec& machine,
+                       const SearchOptions& options)
+    : impl_(std::make_unique<Impl>(
+          Impl{PlanModel(graph, machine, options.mesh, options.pinned)})) {}
+PlanSearch::~PlanSearch() = default;
+
+SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {
+  Pricing pricing(impl_->model, capacity);
+  pricing.Run();
+  const Found& best = pricing.best();
+  return {.plan = impl_->model.PlanOf(best.state),
+          .step_ns = best.ns,
+          .bound_ns = pricing.bound(),
+          .bytes = best.bytes,
+          .fits = best.over <= 0};
 }
 
 }  // namespace tatami

@@ -1,8 +1,11 @@
-// The search: Graph to Plan. Enumerates for each call which factors are cut over which
-// mesh axis, prices compute, transfers and SRAM, and improves the whole graph together.
+// The search: Graph to Plan. Finds the plan of least modelled time among all
+// combinations of its candidates that fit a node's SRAM, and proves how near it is.
 #pragma once
 
-#include "absl/status/statusor.h"
+#include <cstdint>
+#include <memory>
+#include <vector>
+
 #include "core/graph.h"
 #include "core/machine.h"
 #include "core/plan.h"
@@ -11,18 +14,33 @@ namespace tatami {
 
 struct SearchOptions {
   Mesh mesh;
-  Plan pinned;  // calls named here keep their cuts
-  // Price of a byte held, in ns: raised when a plan does not fit.
-  double ns_per_byte = 1e-6;
+  Plan pinned;  // calls named here keep what the plan says of them
 };
 
 struct SearchResult {
   Plan plan;
-  double step_ns = 0;  // modelled
+  double step_ns = 0;          // modelled
+  double bound_ns = 0;         // no combination of candidates that fits is faster
+  std::vector<int64_t> bytes;  // modelled, by call, of the fullest node; code apart
+  bool fits = false;           // the bytes are within the capacity at every call
 };
 
-// Never fails for a valid graph: leaving everything uncut is always a plan.
-SearchResult SearchPlan(const Graph& graph, const MachineSpec& machine,
-                        const SearchOptions& options);
+// A search that can be asked again with less memory, when lowering needs more than the
+// model said.
+class PlanSearch {
+ public:
+  // `graph` must outlive the search. `options.pinned` must have passed ParsePlan.
+  PlanSearch(const Graph& graph, const MachineSpec& machine,
+             const SearchOptions& options);
+  ~PlanSearch();
+
+  // The best plan that holds at most `capacity[c]` bytes while call c runs; where none
+  // was found, the one that came nearest. Deterministic.
+  SearchResult Run(const std::vector<int64_t>& capacity);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace tatami

@@ -7,9 +7,11 @@ namespace {
 
 constexpr absl::string_view kFormat = "tatami.plan";
 
-absl::StatusOr<Cuts> ReadCuts(const proto::CallCuts& call, const Mesh& mesh) {
+using FactorCuts = google::protobuf::RepeatedPtrField<proto::FactorCut>;
+
+absl::StatusOr<Cuts> ReadCuts(const FactorCuts& wire_cuts, const Mesh& mesh) {
   Cuts cuts;
-  for (const proto::FactorCut& cut : call.cuts()) {
+  for (const proto::FactorCut& cut : wire_cuts) {
     const std::string where = absl::StrCat("factor ", cut.factor());
     TATAMI_RETURN_IF_ERROR(wire::CheckName("factor", cut.factor()));
     TATAMI_ASSIGN_OR_RETURN(AxisList axes, wire::FromProto(cut.axes(), mesh), where);
@@ -20,6 +22,14 @@ absl::StatusOr<Cuts> ReadCuts(const proto::CallCuts& call, const Mesh& mesh) {
   return cuts;
 }
 
+void WriteCuts(const Cuts& cuts, FactorCuts& out) {
+  for (const auto& [factor, axes] : cuts) {
+    proto::FactorCut& cut = *out.Add();
+    cut.set_factor(factor);
+    wire::ToProto(axes, *cut.mutable_axes());
+  }
+}
+
 }  // namespace
 
 std::string SerializePlan(const Plan& plan, WireForm form) {
@@ -27,14 +37,15 @@ std::string SerializePlan(const Plan& plan, WireForm form) {
   out.set_format(std::string(kFormat));
   out.set_version(wire::kVersion);
   wire::ToProto(plan.mesh, *out.mutable_mesh());
-  for (const auto& [name, cuts] : plan.calls) {
+  for (const auto& [name, call_plan] : plan.calls) {
     proto::CallCuts& call = *out.add_calls();
     call.set_call(name);
-    for (const auto& [factor, axes] : cuts) {
-      proto::FactorCut& cut = *call.add_cuts();
-      cut.set_factor(factor);
-      wire::ToProto(axes, *cut.mutable_axes());
+    WriteCuts(call_plan.cuts, *call.mutable_cuts());
+    if (call_plan.open) call.set_open(true);
+    if (call_plan.result) {
+      WriteCuts(*call_plan.result, *call.mutable_result()->mutable_cuts());
     }
+    if (call_plan.recompute) call.set_recompute(*call_plan.recompute);
   }
   return wire::Print(out, form);
 }
@@ -57,11 +68,19 @@ absl::StatusOr<Plan> ParsePlanWire(absl::string_view bytes, const Graph& graph) 
                        absl::StrCat("graph '", graph.name, "' has no call '",
                                     in.calls(i).call(), "' (", where, ")"));
     }
-    TATAMI_ASSIGN_OR_RETURN(Cuts cuts, ReadCuts(in.calls(i), plan.mesh), where);
-    const OpCall call = graph.CallOf(found->second);
-    TATAMI_RETURN_IF_ERROR(FactorAxes(cuts, (*call.op->rule)(call), plan.mesh).status(),
+    CallPlan call{.open = in.calls(i).open()};
+    TATAMI_ASSIGN_OR_RETURN(call.cuts, ReadCuts(in.calls(i).cuts(), plan.mesh), where);
+    if (in.calls(i).has_result()) {
+      TATAMI_ASSIGN_OR_RETURN(call.result,
+                              ReadCuts(in.calls(i).result().cuts(), plan.mesh), where);
+    }
+    if (in.calls(i).has_recompute()) call.recompute = in.calls(i).recompute();
+    if (call.open && (!call.cuts.empty() || call.result)) {
+      return wire::BadField(absl::StrCat(where, ": open, and has cuts"));
+    }
+    TATAMI_RETURN_IF_ERROR(CheckCallPlan(call, graph.CallOf(found->second), plan.mesh),
                            where);
-    if (!plan.calls.emplace(in.calls(i).call(), std::move(cuts)).second) {
+    if (!plan.calls.emplace(in.calls(i).call(), std::move(call)).second) {
       return wire::BadField(absl::StrCat(where, ": call comes twice"));
     }
   }

@@ -43,7 +43,7 @@ Plan TilePlan(const Graph& graph) {
     const OpCall call = graph.CallOf(static_cast<int>(c));
     const OperandRule out = (*call.op->rule)(call).output;
     const IndexRule rule = (*call.op->rule)(call);
-    plan.calls[graph.calls[c].name] = {
+    plan.calls[graph.calls[c].name].cuts = {
         {rule.factors[out[1].factor].name, {WholeAxis(kMesh, MeshAxis::kY)}},
         {rule.factors[out[2].factor].name, {WholeAxis(kMesh, MeshAxis::kX)}}};
   }

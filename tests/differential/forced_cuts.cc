@@ -77,11 +77,11 @@ Plan PlanOf(const CallGraph& g, const Mesh& mesh, const Cuts& cuts, int turn) {
   for (size_t c = 0; c < g.graph.calls.size(); ++c) {
     const std::string& name = g.graph.calls[c].name;
     if (name == g.call) {
-      plan.calls[name] = cuts;
+      plan.calls[name].cuts = cuts;
       continue;
     }
     const OpCall call = g.graph.CallOf(static_cast<int>(c));
-    plan.calls[name] =
+    plan.calls[name].cuts =
         SpreadOver((*call.op->rule)(call), mesh, turn + static_cast<int>(c));
   }
   return plan;

@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "compiler/lower/recompute.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/search.h"
 #include "compiler/training_step.h"
 #include "core/machine.h"
+#include "core/random.h"
 #include "gtest/gtest.h"
 #include "models/model.h"
 #include "ops/all_ops.h"
@@ -91,6 +94,10 @@ class ModelOnMesh : public ::testing::TestWithParam<ModelCase> {
     model_ = &known->emplace(GetParam().preset, *std::move(model)).first->second;
   }
 
+  std::vector<int64_t> Capacity(int64_t bytes) const {
+    return std::vector<int64_t>(graph_.calls.size(), bytes);
+  }
+
   Graph graph_;
   std::map<std::string, Bytes> values_;
   const testing::RoundingModel* model_ = nullptr;
@@ -103,7 +110,11 @@ TEST_P(ModelOnMesh, TwoStepsStayWithinTheRoundingBound) {
   for (const Mesh mesh :
        {Mesh{1, 1}, Mesh{1, 4}, Mesh{4, 1}, Mesh{2, 3}, Mesh{4, 4}, Mesh{3, 5}}) {
     std::map<std::string, Plan> plans;
-    plans["searched"] = SearchPlan(graph_, *machine, {.mesh = mesh}).plan;
+    PlanSearch planner(graph_, *machine, {.mesh = mesh});
+    const SearchResult roomy = planner.Run(Capacity(machine->sram_bytes));
+    plans["searched"] = roomy.plan;
+    plans["searched for half the memory"] =
+        planner.Run(Capacity(*absl::c_max_element(roomy.bytes) / 2)).plan;
     for (const uint64_t seed : {1, 2}) {
       if (mesh == Mesh{1, 1}) break;
       plans[absl::StrCat("random ", seed)] = testing::RandomPlan(graph_, mesh, seed);
@@ -143,7 +154,7 @@ TEST_P(ModelOnMesh, AHaloTooNarrowByOneExceedsTheBound) {
     Graph graph = graph_;
     graph.calls[c].op = &narrow;
     Plan plan{.mesh = kMesh};
-    plan.calls[graph.calls[c].name] = {
+    plan.calls[graph.calls[c].name].cuts = {
         {rule.factors[rows.factor].name, {WholeAxis(kMesh, MeshAxis::kY)}}};
     const auto got = testing::RunOnMesh(graph, plan, values_, {.steps = kSteps});
     ASSERT_TRUE(got.ok()) << got.status();
@@ -151,6 +162,30 @@ TEST_P(ModelOnMesh, AHaloTooNarrowByOneExceedsTheBound) {
     ++damaged;
   }
   EXPECT_GE(damaged, 5);
+}
+
+// Calls run again give the same bits, with less memory.
+TEST_P(ModelOnMesh, SecondRunsChangeNoBit) {
+  const Mesh mesh = {2, 2};
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    Plan plan = testing::RandomPlan(graph_, mesh, seed);
+    const auto once = testing::RunOnMesh(graph_, plan, values_, {.steps = kSteps});
+    ASSERT_TRUE(once.ok()) << once.status();
+    const std::vector<Pause> pauses = FindPauses(graph_);
+    int again = 0;
+    for (size_t c = 0; c < graph_.calls.size(); ++c) {
+      const std::string& name = graph_.calls[c].name;
+      // All that may, then two random halves.
+      const bool chosen = seed == 0 || RandomBits(seed, StreamOf(name), 0) % 2 == 0;
+      plan.calls[name].recompute = chosen;
+      again += chosen && pauses[c].worthwhile();
+    }
+    const auto twice = testing::RunOnMesh(graph_, plan, values_, {.steps = kSteps});
+    ASSERT_TRUE(twice.ok()) << twice.status();
+    EXPECT_EQ(testing::FindDifference(*twice, *once), "") << "seed " << seed;
+    EXPECT_EQ(twice->program.calls.size(), once->program.calls.size() + again);
+    EXPECT_GT(again, 5) << "seed " << seed;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, ModelOnMesh,

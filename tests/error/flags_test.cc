@@ -234,7 +234,8 @@ TEST_F(PlanFile, OneAxisCannotCutTwoFactors) {
 
 TEST_F(PlanFile, AWordThatIsNoCutIsShown) {
   ExpectPlanRefused("mesh 2x2\naffine: d0\n",
-                    "E0106: 'd0' is not FACTOR=AXES, as in n=y. (line 2 of the plan, "
+                    "E0106: 'd0' is none of FACTOR=AXES (as n=y), any, ->, recompute, "
+                    "keep. (line 2 of the plan, "
                     "call affine)");
   ExpectPlanRefused("affine: d0=y\n",
                     "E0106: line 1 of the plan: the first line must be 'mesh RxC', as "

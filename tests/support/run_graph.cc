@@ -179,7 +179,7 @@ Plan RandomPlan(const Graph& graph, const Mesh& mesh, uint64_t seed) {
         list.pop_back();
       }
     }
-    plan.calls[graph.calls[c].name] = cuts;
+    plan.calls[graph.calls[c].name].cuts = cuts;
   }
   return plan;
 }

@@ -51,7 +51,7 @@ void Explain(const Compiled& c) {
       const ProgramCall& call = c.program.calls[compute.call];
       std::string cuts;
       const auto it = c.plan.calls.find(call.name);
-      for (const auto& [factor, axes] : it->second) {
+      for (const auto& [factor, axes] : it->second.cuts) {
         cuts +=
             (cuts.empty() ? "" : " ") + factor + "=" + ToString(axes, c.program.mesh);
       }

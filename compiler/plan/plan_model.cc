@@ -1,0 +1,392 @@
+#include "compiler/plan/plan_model.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
+
+namespace tatami {
+namespace {
+
+// Transfers between equal placements are priced once.
+class TransferPrices {
+ public:
+  explicit TransferPrices(const CostModel& model) : model_(model) {}
+
+  int Number(const Placement& placement) {
+    std::vector<int64_t> key;
+    for (const DimPlacement& dim : placement.dims) {
+      key.insert(key.end(), {dim.dim_size, dim.factor_size, dim.map.num, dim.map.den,
+                             dim.map.lo, dim.map.hi, -1});
+      for (const AxisRef& ref : dim.axes) {
+        key.insert(key.end(), {static_cast<int64_t>(ref.axis), ref.pre, ref.size});
+      }
+    }
+    const auto [it, added] =
+        numbers_.emplace(std::move(key), static_cast<int>(placements_.size()));
+    if (added) placements_.push_back(placement);
+    return it->second;
+  }
+
+  double Ns(int held, int need, DType dtype) {
+    const auto [it, added] = ns_.emplace(
+        std::array<int, 3>{held, need, static_cast<int>(ByteSize(dtype))}, 0.0);
+    if (added) {
+      it->second = model_.TransferNs(placements_[held], placements_[need], dtype);
+    }
+    return it->second;
+  }
+
+ private:
+  const CostModel& model_;
+  std::vector<Placement> placements_;
+  absl::flat_hash_map<std::vector<int64_t>, int> numbers_;
+  absl::flat_hash_map<std::array<int, 3>, double> ns_;
+};
+
+}  // namespace
+
+PlanModel::PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
+                     const Plan& pinned)
+    : graph_(graph),
+      model_(machine, mesh),
+      candidates_(MakeCandidateSets(graph, model_, pinned)),
+      pauses_(FindPauses(graph)) {
+  AddReaders();
+  AddStates(pinned);
+  AddUses();
+}
+
+void PlanModel::AddReaders() {
+  readers_.resize(graph_.values.size());
+  for (size_t c = 0; c < graph_.calls.size(); ++c) {
+    for (const int in : graph_.calls[c].in) {
+      if (readers_[in].empty() || readers_[in].back() != static_cast<int>(c)) {
+        readers_[in].push_back(static_cast<int>(c));
+      }
+    }
+  }
+  taken_.assign(graph_.values.size(), false);
+  for (const auto& [name, value] : graph_.outputs) taken_[value] = true;
+  next_of_.assign(graph_.values.size(), -1);
+  for (const auto& [state, next] : graph_.updates) {
+    next_of_[state] = next;
+    taken_[next] = true;
+  }
+}
+
+void PlanModel::AddStates(const Plan& pinned) {
+  owned_states_.resize(graph_.calls.size());
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    if (graph_.values[v].kind != ValueKind::kState) continue;
+    const int owner = OwnerOf(static_cast<int>(v));
+    if (owner >= 0) owned_states_[owner].push_back(static_cast<int>(v));
+  }
+  for (size_t c = 0; c < graph_.calls.size(); ++c) {
+    const auto pin = pinned.calls.find(graph_.calls[c].name);
+    const std::optional<bool> again =
+        pin == pinned.calls.end() ? std::nullopt : pin->second.recompute;
+    states_.emplace_back();
+    for (const bool value : {false, true}) {
+      if (value && !pauses_[c].worthwhile()) continue;
+      if (again && *again != value && pauses_[c].worthwhile()) continue;
+      for (size_t k = 0; k < candidates_[c].size(); ++k) {
+        states_[c].push_back({.candidate = static_cast<int>(k), .again = value});
+      }
+    }
+  }
+}
+
+// The call whose candidate decides where a value lies: its producer; for a state the
+// one that makes its next value, else its first reader; for an input its first reader,
+// which shares the feed with those that read the same.
+int PlanModel::OwnerOf(int value) const {
+  const GraphValue& v = graph_.values[value];
+  if (v.kind == ValueKind::kComputed) return v.producer;
+  if (v.kind == ValueKind::kState && next_of_[value] >= 0) {
+    const int producer = graph_.values[next_of_[value]].producer;
+    if (producer >= 0) return producer;
+  }
+  return readers_[value].empty() ? -1 : readers_[value].front();
+}
+
+Placement PlanModel::HeldBy(int value, int candidate) const {
+  const int owner = OwnerOf(value);
+  const Candidate& c = candidates_[owner][candidate];
+  const int out = graph_.calls[owner].out;
+  if (value == out || next_of_[value] == out) return c.held;
+  const auto& in = graph_.calls[owner].in;
+  const Placement& need = c.placement.needs[absl::c_find(in, value) - in.begin()];
+  // Lowering keeps a state as its first reader needs it only where others can copy.
+  const GraphValue& v = graph_.values[value];
+  return v.kind == ValueKind::kState && !need.IsPartition()
+             ? ReplicatedPlacement(v.type.dims)
+             : need;
+}
+
+void PlanModel::AddUses() {
+  TransferPrices prices(model_);
+  uses_of_.resize(graph_.calls.size());
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    const int value = static_cast<int>(v), owner = OwnerOf(value);
+    if (owner < 0) continue;
+    const bool fed = graph_.values[v].kind == ValueKind::kInput;
+    const DType dtype = graph_.values[v].type.dtype;
+    std::vector<int> held;
+    for (size_t k = 0; k < candidates_[owner].size(); ++k) {
+      held.push_back(prices.Number(HeldBy(value, static_cast<int>(k))));
+    }
+    for (const int reader : readers_[v]) {
+      const auto& in = graph_.calls[reader].in;
+      for (size_t i = 0; i < in.size(); ++i) {
+        if (in[i] != value || (reader == owner && fed)) continue;
+        Use use{value, owner, reader, static_cast<int>(i), {}, {}};
+        for (const int from : held) {
+          for (const Candidate& k : candidates_[reader]) {
+            const int to = prices.Number(k.placement.needs[i]);
+            use.ns.push_back(fed || from == to ? 0 : prices.Ns(from, to, dtype));
+            use.in_place.push_back(from == to);
+          }
+        }
+        uses_of_[owner].push_back(static_cast<int>(uses_.size()));
+        if (reader != owner) uses_of_[reader].push_back(static_cast<int>(uses_.size()));
+        uses_.push_back(std::move(use));
+      }
+    }
+  }
+}
+
+bool PlanModel::UpdatesInPlace(int call) const {
+  const int overwritten = *graph_.calls[call].op->may_overwrite;
+  return overwritten >= 0 &&
+         next_of_[graph_.calls[call].in[overwritten]] == graph_.calls[call].out;
+}
+
+// The last point at which a value that is kept is alive. A reader that writes over it
+// ends it at once.
+int PlanModel::EndOf(int value) const {
+  if (taken_[value]) return points() - 1;
+  const int producer = graph_.values[value].producer;
+  if (readers_[value].empty()) return std::max(producer, 0);
+  const int last = readers_[value].back();
+  const GraphCall& call = graph_.calls[last];
+  const int overwritten = *call.op->may_overwrite;
+  const bool dies = overwritten >= 0 && call.in[overwritten] == value &&
+                    absl::c_count(call.in, value) == 1 &&
+                    graph_.values[call.out].type == graph_.values[value].type;
+  return dies && producer >= 0 ? std::max(producer, last - 1) : last;
+}
+
+double PlanModel::OwnNs(int call, const State& state) const {
+  const Candidate& c = candidates_[call][state.candidate];
+  return (c.compute_ns + c.resolve_ns) * (state.again ? 2 : 1);
+}
+
+double PlanModel::UseNs(const Use& use, const State& owner, const State& reader) const {
+  const size_t at = owner.candidate * candidates_[use.reader].size() + reader.candidate;
+  return use.ns[at] * (reader.again ? 2 : 1);
+}
+
+void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
+  const Candidate& c = candidates_[call][state.candidate];
+  const Pause& pause = pauses_[call];
+  const int out = graph_.calls[call].out;
+  for (const int owned : owned_states_[call]) {
+    spans.push_back({0, points() - 1,
+                     model_.PackedBytes(HeldBy(owned, state.candidate),
+                                        graph_.values[owned].type.dtype)});
+  }
+  if (!UpdatesInPlace(call)) {
+    if (state.again) {
+      spans.push_back({call, pause.last_early, c.held_bytes});
+      spans.push_back({pause.first_late, EndOf(out), c.held_bytes});
+    } else {
+      spans.push_back({call, EndOf(out), c.held_bytes});
+    }
+  }
+  if (!c.placement.made.partial.empty()) {
+    spans.push_back({call, call, c.made_bytes});
+    if (state.again) {
+      spans.push_back({pause.first_late, pause.first_late, c.made_bytes});
+    }
+  }
+  const auto& in = graph_.calls[call].in;
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (graph_.values[in[i]].kind != ValueKind::kInput || OwnerOf(in[i]) != call) {
+      continue;
+    }
+    spans.push_back({0, state.again ? pause.first_late : call, c.need_bytes[i]});
+  }
+}
+
+void PlanModel::StagedSpans(const Use& use, const State& reader, Spans& spans) const {
+  const int64_t bytes = candidates_[use.reader][reader.candidate].need_bytes[use.input];
+  spans.push_back({use.reader, use.reader, bytes});
+  if (!reader.again) return;
+  const int second = pauses_[use.reader].first_late;
+  spans.push_back({second, second, bytes});
+}
+
+// A feed of the reader's own, or its part in the owner's.
+void PlanModel::FeedSpans(const Use& use, const State& reader, bool shared,
+                          Spans& spans) const {
+  const int last = reader.again ? pauses_[use.reader].first_late : use.reader;
+  const int first = shared ? use.owner + 1 : 0;
+  if (first > last) return;
+  spans.push_back(
+      {first, last, candidates_[use.reader][reader.candidate].need_bytes[use.input]});
+}
+
+void PlanModel::HeldSpans(const Use& use, const State& owner, bool reader_again,
+                          Spans& spans) const {
+  if (!reader_again || graph_.values[use.value].kind != ValueKind::kComputed) return;
+  const int second = pauses_[use.reader].first_late, end = EndOf(use.value);
+  const int64_t bytes = candidates_[use.owner][owner.candidate].held_bytes;
+  const Pause& pause = pauses_[use.owner];
+  if (second > end) {
+    spans.push_back({end + 1, second, bytes});
+  } else if (owner.again && second > pause.last_early && second < pause.first_late) {
+    spans.push_back({second, pause.first_late - 1, bytes});
+  }
+}
+
+void PlanModel::UseSpans(const Use& use, const State& owner, const State& reader,
+                         Spans& spans) const {
+  const bool in_place =
+      use.in_place[owner.candidate * candidates_[use.reader].size() + reader.candidate];
+  if (graph_.values[use.value].kind == ValueKind::kInput) {
+    FeedSpans(use, reader, in_place, spans);
+  } else if (!in_place) {
+    StagedSpans(use, reader, spans);
+  }
+  HeldSpans(use, owner, reader.again, spans);
+}
+
+AssignmentProblem PlanModel::Problem(const std::vector<double>& ns_per_byte) const {
+  std::vector<double> until(points() + 1, 0.0);  // sums of the prices before a point
+  if (!ns_per_byte.empty()) {
+    for (int t = 0; t < points(); ++t) until[t + 1] = until[t] + ns_per_byte[t];
+  }
+  Spans spans;
+  const auto price = [&] {
+    double ns = 0;
+    for (const Span& s : spans) {
+      ns += static_cast<double>(s.bytes) * (until[s.last + 1] - until[s.first]);
+    }
+    spans.clear();
+    return ns;
+  };
+  AssignmentProblem problem;
+  for (int c = 0; c < points(); ++c) {
+    problem.unary.emplace_back();
+    for (const State& s : states_[c]) {
+      OwnSpans(c, s, spans);
+      problem.unary[c].push_back(OwnNs(c, s) + price());
+    }
+  }
+  for (const Use& use : uses_) {
+    const auto &owners = states_[use.owner], &readers = states_[use.reader];
+    const bool fed = graph_.values[use.value].kind == ValueKind::kInput;
+    const size_t cols = candidates_[use.reader].size();
+    // By the reader's state: what it stages or is fed, elsewhere and in place; by the
+    // owner's state and the reader's runs: what is held longer.
+    std::vector<double> apart, in_place, longer[2];
+    for (const State& r : readers) {
+      fed ? FeedSpans(use, r, false, spans) : StagedSpans(use, r, spans);
+      apart.push_back(price());
+      if (fed) FeedSpans(use, r, true, spans);
+      in_place.push_back(price());
+    }
+    for (const State& o : owners) {
+      for (const bool again : {false, true}) {
+        HeldSpans(use, o, again, spans);
+        longer[again].push_back(price());
+      }
+    }
+    const auto cost = [&](size_t a, size_t b) {
+      const State &o = owners[a], &r = readers[b];
+      const size_t at = o.candidate * cols + r.candidate;
+      return use.ns[at] * (r.again ? 2 : 1) +
+             (use.in_place[at] ? in_place[b] : apart[b]) + longer[r.again][a];
+    };
+    if (use.owner == use.reader) {
+      for (size_t s = 0; s < owners.size(); ++s) {
+        problem.unary[use.owner][s] += cost(s, s);
+      }
+      continue;
+    }
+    AssignmentProblem::Edge edge{use.owner, use.reader, {}};
+    edge.cost.reserve(owners.size() * readers.size());
+    for (size_t a = 0; a < owners.size(); ++a) {
+      for (size_t b = 0; b < readers.size(); ++b) edge.cost.push_back(cost(a, b));
+    }
+    problem.edges.push_back(std::move(edge));
+  }
+  return problem;
+}
+
+double PlanModel::Around(int call, const std::vector<int>& state, Spans& spans) const {
+  const State& own = states_[call][state[call]];
+  double ns = OwnNs(call, own);
+  OwnSpans(call, own, spans);
+  for (const int u : uses_of_[call]) {
+    const Use& use = uses_[u];
+    const State &o = states_[use.owner][state[use.owner]],
+                &r = states_[use.reader][state[use.reader]];
+    ns += UseNs(use, o, r);
+    UseSpans(use, o, r, spans);
+  }
+  return ns;
+}
+
+double PlanModel::TimeNs(const std::vector<int>& state) const {
+  double ns = 0;
+  for (int c = 0; c < points(); ++c) ns += OwnNs(c, states_[c][state[c]]);
+  for (const Use& use : uses_) {
+    ns += UseNs(use, states_[use.owner][state[use.owner]],
+                states_[use.reader][state[use.reader]]);
+  }
+  return ns;
+}
+
+std::vector<int64_t> PlanModel::Memory(const std::vector<int>& state) const {
+  Spans spans;
+  for (int c = 0; c < points(); ++c) OwnSpans(c, states_[c][state[c]], spans);
+  for (const Use& use : uses_) {
+    UseSpans(use, states_[use.owner][state[use.owner]],
+             states_[use.reader][state[use.reader]], spans);
+  }
+  std::vector<int64_t> bytes(points() + 1, 0);
+  for (const Span& s : spans) {
+    bytes[s.first] += s.bytes;
+    bytes[s.last + 1] -= s.bytes;
+  }
+  bytes.pop_back();
+  for (size_t t = 1; t < bytes.size(); ++t) bytes[t] += bytes[t - 1];
+  return bytes;
+}
+
+Plan PlanModel::PlanOf(const std::vector<int>& state) const {
+  Plan plan{.mesh = model_.mesh()};
+  for (int c = 0; c < points(); ++c) {
+    const State& s = states_[c][state[c]];
+    const Candidate& k = candidates_[c][s.candidate];
+    const OpCall call = graph_.CallOf(c);
+    const IndexRule rule = (*call.op->rule)(call);
+    CallPlan& out = plan.calls[graph_.calls[c].name];
+    const auto name_cuts = [&](const std::vector<AxisList>& axes) {
+      Cuts cuts;
+      for (size_t f = 0; f < axes.size(); ++f) {
+        if (!axes[f].empty()) cuts[rule.factors[f].name] = axes[f];
+      }
+      return cuts;
+    };
+    out.cuts = name_cuts(k.placement.factor_axes);
+    if (!k.placement.made.partial.empty()) out.result = name_cuts(k.result_axes);
+    if (s.again) out.recompute = true;
+  }
+  return plan;
+}
+
+}  // namespace tatami

@@ -1,0 +1,91 @@
+// A graph's choices as an assignment problem: one variable a call, whose states are its
+// candidates, each kept or run again; pairwise costs are transfers and staging. Time
+// and memory are both sums over calls and over pairs of calls, so a price of memory at
+// every point of the step leaves an assignment problem.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/lower/recompute.h"
+#include "compiler/plan/assignment.h"
+#include "compiler/plan/candidate_sets.h"
+#include "core/machine.h"
+#include "core/plan.h"
+
+namespace tatami {
+
+class PlanModel {
+ public:
+  // `bytes` in the points [first, last].
+  struct Span {
+    int first, last;
+    int64_t bytes;
+  };
+  using Spans = std::vector<Span>;
+
+  // `graph` must outlive the model. `pinned` must have passed ParsePlan.
+  PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
+            const Plan& pinned);
+
+  // Points in time: one a call, in order.
+  int points() const { return static_cast<int>(graph_.calls.size()); }
+  // The problem whose cost is time in ns plus, at each point, price * bytes held then
+  // by the fullest node. Without prices: the time alone.
+  AssignmentProblem Problem(const std::vector<double>& ns_per_byte) const;
+  // Modelled time of a step in ns.
+  double TimeNs(const std::vector<int>& state) const;
+  // Bytes of the fullest node at each point; code apart.
+  std::vector<int64_t> Memory(const std::vector<int>& state) const;
+  Plan PlanOf(const std::vector<int>& state) const;
+
+  int num_states(int call) const { return static_cast<int>(states_[call].size()); }
+  // What changes when `call` alone takes another state: its part of the time, which is
+  // returned, and of the memory, which is appended.
+  double Around(int call, const std::vector<int>& state, Spans& spans) const;
+
+ private:
+  struct State {
+    int candidate = 0;
+    bool again = false;  // late readers read a second run
+  };
+  // One reading of a value by another call than the one that decides where it lies.
+  struct Use {
+    int value, owner, reader, input;
+    std::vector<double> ns;      // by candidate of the owner and of the reader
+    std::vector<bool> in_place;  // the same: read where it lies, nothing staged
+  };
+  void AddReaders();
+  void AddStates(const Plan& pinned);
+  void AddUses();
+  int OwnerOf(int value) const;
+  Placement HeldBy(int value, int candidate) const;
+  bool UpdatesInPlace(int call) const;
+  int EndOf(int value) const;
+
+  double OwnNs(int call, const State& state) const;
+  double UseNs(const Use& use, const State& owner, const State& reader) const;
+  // These append what is held when and why: by the call; by a reader's staging; by a
+  // reader's feed; of the owner's value because its reader runs again; by all of these.
+  void OwnSpans(int call, const State& state, Spans& spans) const;
+  void StagedSpans(const Use& use, const State& reader, Spans& spans) const;
+  void FeedSpans(const Use& use, const State& reader, bool shared, Spans& spans) const;
+  void HeldSpans(const Use& use, const State& owner, bool reader_again,
+                 Spans& spans) const;
+  void UseSpans(const Use& use, const State& owner, const State& reader,
+                Spans& spans) const;
+
+  const Graph& graph_;
+  CostModel model_;
+  std::vector<std::vector<Candidate>> candidates_;  // by call
+  std::vector<std::vector<State>> states_;          // by call
+  std::vector<Pause> pauses_;                       // by call
+  std::vector<std::vector<int>> readers_;           // by value: calls, ascending
+  std::vector<int> next_of_;  // by value: the next value of a state, or -1
+  std::vector<std::vector<int>> owned_states_;  // by call
+  std::vector<bool> taken_;                     // by value: lives to the end
+  std::vector<Use> uses_;
+  std::vector<std::vector<int>> uses_of_;  // by call: as owner or reader
+};
+
+}  // namespace tatami
