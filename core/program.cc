@@ -74,21 +74,24 @@ std::string Program::Hash() const {
   return absl::StrFormat("%016x", StreamOf(ToString()));
 }
 
+void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
+                  LinkBytes& links) {
+  const ProgramBuffer& from = program.buffers[exchange.from];
+  const ProgramBuffer& to = program.buffers[exchange.to];
+  for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
+    const NodeCoord node = NodeAt(n, program.mesh);
+    ForEachSource(
+        from.placement, exchange.resolve, to.placement.BoxAt(node, program.mesh), node,
+        program.mesh, [&](NodeCoord source, const Box& box) {
+          links.AddRoute(source, node, NumElements(box) * ByteSize(from.type.dtype));
+        });
+  }
+}
+
 LinkBytes CountLinkBytes(const Program& program) {
   LinkBytes links(program.mesh);
   for (const Superstep& superstep : program.supersteps) {
-    for (const ExchangeOp& e : superstep.exchanges) {
-      const ProgramBuffer& from = program.buffers[e.from];
-      const ProgramBuffer& to = program.buffers[e.to];
-      for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
-        const NodeCoord node = NodeAt(n, program.mesh);
-        ForEachSource(from.placement, e.resolve, to.placement.BoxAt(node, program.mesh),
-                      node, program.mesh, [&](NodeCoord source, const Box& box) {
-                        links.AddRoute(source, node,
-                                       NumElements(box) * ByteSize(from.type.dtype));
-                      });
-      }
-    }
+    for (const ExchangeOp& e : superstep.exchanges) AddLinkBytes(program, e, links);
   }
   return links;
 }

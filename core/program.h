@@ -102,7 +102,9 @@ struct Program {
   std::string Hash() const;
 };
 
-// Bytes that one step sends over each link, from the placements alone.
+// Adds the bytes that one exchange sends over each link, from the placements alone.
+void AddLinkBytes(const Program& program, const ExchangeOp& exchange, LinkBytes& links);
+// Those of all exchanges of one step.
 LinkBytes CountLinkBytes(const Program& program);
 
 // Alignment of every buffer in a node's SRAM.

@@ -1,8 +1,5 @@
 // tatami compile
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +10,7 @@
 #include "core/status_macros.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/write_file.h"
 
 namespace tatami {
 namespace {
@@ -22,16 +20,6 @@ struct CompileFlags {
   std::string optimizer = "adamw", save_plan, save_program;
   bool explain = false, json = false;
 };
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  if (!(file << text).flush()) {
-    return MakeError(ErrorCode::kStorage,
-                     "cannot write '" + path + "': " + std::strerror(errno) +
-                         ". Check that its folder is there and has room.");
-  }
-  return absl::OkStatus();
-}
 
 // One line a call: its cut, its place, and what its inputs cost to bring.
 void Explain(const Compiled& c) {

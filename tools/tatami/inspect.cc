@@ -7,14 +7,17 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "compiler/verify.h"
 #include "core/error.h"
 #include "core/proto/wire.h"
 #include "core/status_macros.h"
 #include "ops/all_ops.h"
 #include "runtime/checkpoint/checkpoint.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "tools/report/program_page.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/inspect_program.h"
+#include "tools/tatami/write_file.h"
 
 namespace tatami {
 namespace {
@@ -24,6 +27,7 @@ constexpr size_t kTensorsShown = 20;
 
 struct InspectFlags {
   std::string path;
+  std::string html;  // where to write a page of the Program; may be empty
   bool json = false;
 };
 
@@ -66,15 +70,30 @@ void PrintTensors(std::vector<TensorLine> tensors) {
   }
 }
 
+// What does not verify is not drawn: its numbers would mean nothing.
+absl::Status WritePage(const Program& program, const nlohmann::json& summary,
+                       const std::string& path) {
+  TATAMI_RETURN_IF_ERROR(VerifyProgram(program), absl::StrCat(path, " is not written"));
+  return WriteFile(path, ProgramPage(program, summary));
+}
+
 absl::Status InspectProgram(Storage& storage, const InspectFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const std::string bytes,
                           ReadText(storage, flags.path, kProgramFileBytesMax));
   TATAMI_ASSIGN_OR_RETURN(const Program program, ParseProgram(bytes, FindOp),
                           absl::StrCat("program file ", flags.path));
-  if (flags.json) {
-    std::cout << ProgramJson(program).dump() << std::endl;
-  } else {
+  if (flags.html.empty() && !flags.json) {
     std::cout << DescribeProgram(program) << std::flush;
+    return absl::OkStatus();
+  }
+  const nlohmann::json summary = ProgramJson(program);
+  if (!flags.html.empty()) {
+    TATAMI_RETURN_IF_ERROR(WritePage(program, summary, flags.html));
+  }
+  if (flags.json) {
+    std::cout << summary.dump() << std::endl;
+  } else {
+    std::cout << "wrote " << flags.html << ": open it in a browser\n";
   }
   return absl::OkStatus();
 }
@@ -148,13 +167,17 @@ absl::Status RunInspect(const InspectFlags& flags) {
                                   "a checkpoint directory."));
   }
   std::error_code ignored;
-  if (std::filesystem::is_directory(flags.path, ignored)) {
-    return InspectCheckpoint(storage, flags);
+  const bool checkpoint = std::filesystem::is_directory(flags.path, ignored);
+  const bool safetensors = absl::EndsWith(flags.path, ".safetensors");
+  if (!checkpoint && !safetensors) return InspectProgram(storage, flags);
+  if (!flags.html.empty()) {
+    return MakeError(ErrorCode::kBadFlag,
+                     absl::StrCat("--html draws a program; '", flags.path,
+                                  "' holds tensors. Give the FILE.tatami of tatami "
+                                  "compile --save_program, or leave --html out."));
   }
-  if (absl::EndsWith(flags.path, ".safetensors")) {
-    return InspectSafetensors(storage, flags);
-  }
-  return InspectProgram(storage, flags);
+  return checkpoint ? InspectCheckpoint(storage, flags)
+                    : InspectSafetensors(storage, flags);
 }
 
 }  // namespace
@@ -165,12 +188,15 @@ void AddInspectCommand(CLI::App& app, CommandOutcome& outcome) {
       app.add_subcommand("inspect", "what is in a program, checkpoint or weights file");
   command->footer(
       "Example:\n  tatami compile --model drivenet-small --save_program step.tatami\n"
-      "  tatami inspect step.tatami");
+      "  tatami inspect step.tatami --html step.html");
   command
       ->add_option("file", flags->path,
                    "a .tatami program, a .safetensors file, a checkpoint or run "
                    "directory")
       ->required();
+  command->add_option("--html", flags->html,
+                      "write a page that draws the program (mesh, memory, schedule) to "
+                      "this file");
   command->add_flag("--json", flags->json, "one JSON object");
   command->callback([flags, &outcome] { outcome.status = RunInspect(*flags); });
 }

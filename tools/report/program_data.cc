@@ -1,0 +1,255 @@
+#include "tools/report/program_data.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "compiler/lower/memory.h"
+
+namespace tatami {
+namespace {
+
+using nlohmann::json;
+
+enum Kind { kState, kFeed, kValue, kGradient, kCopy, kCombined };
+constexpr const char* kKindNames[] = {"state",    "input",        "value",
+                                      "gradient", "copy (moved)", "combined terms"};
+
+// The nodes whose arithmetic is counted, and how many nodes each stands for.
+struct Counted {
+  std::vector<NodeCoord> nodes;
+  std::vector<int64_t> weight;
+  std::vector<int> of_node;  // by NodeIndex, an index into nodes
+};
+
+int64_t CellSide(const Mesh& mesh) {
+  const int64_t longest = std::max(mesh.rows, mesh.cols);
+  return (longest + kCellsPerSideMax - 1) / kCellsPerSideMax;
+}
+
+Counted NodesToCount(const Program& p) {
+  Counted counted;
+  if (CellSide(p.mesh) > 1) {
+    for (const NodeClass& c : p.classes) {
+      counted.nodes.push_back(c.example);
+      counted.weight.push_back(c.nodes);
+    }
+    counted.of_node = p.class_of_node;
+    return counted;
+  }
+  counted.of_node.resize(p.mesh.nodes());
+  std::iota(counted.of_node.begin(), counted.of_node.end(), 0);
+  for (int64_t n = 0; n < p.mesh.nodes(); ++n) {
+    counted.nodes.push_back(NodeAt(n, p.mesh));
+    counted.weight.push_back(1);
+  }
+  return counted;
+}
+
+// Follows the step once: what each superstep costs, and what it adds up to per node.
+class StepCounter {
+ public:
+  explicit StepCounter(const Program& p)
+      : p_(p),
+        counted_(NodesToCount(p)),
+        flops_(counted_.nodes.size()),
+        links_(p.mesh) {}
+
+  json Supersteps() {
+    json list = json::array();
+    int tick = 0;
+    for (const Superstep& superstep : p_.supersteps) {
+      json exchanges = json::array(), computes = json::array();
+      for (const ExchangeOp& e : superstep.exchanges) exchanges.push_back(Count(e));
+      ++tick;
+      for (const ComputeOp& c : superstep.computes)
+        computes.push_back(Count(c, tick++));
+      list.push_back({{"exchanges", exchanges}, {"computes", computes}});
+    }
+    return list;
+  }
+
+  // After Supersteps().
+  int64_t flops(int64_t node) const { return flops_[counted_.of_node[node]]; }
+  const LinkBytes& links() const { return links_; }
+
+ private:
+  json Count(const ExchangeOp& e) {
+    LinkBytes links(p_.mesh);
+    AddLinkBytes(p_, e, links);
+    links_.Add(links);
+    const std::string combine =
+        e.resolve.empty() ? ""
+                          : absl::StrCat(e.combine == Combine::kSum ? "sum" : "max",
+                                         " along ", ToString(e.resolve, p_.mesh));
+    return {{"from", e.from},
+            {"to", e.to},
+            {"combine", combine},
+            {"link_bytes", links.total()},
+            {"link_bytes_max", links.max()}};
+  }
+
+  json Count(const ComputeOp& c, int tick) {
+    const OpCall& call = *p_.calls[c.call].call;
+    OpCost all;
+    int64_t most = 0;
+    for (size_t n = 0; n < counted_.nodes.size(); ++n) {
+      Box factors;
+      for (const DimPlacement& f : c.factors) {
+        factors.push_back(f.FactorAt(counted_.nodes[n], p_.mesh));
+      }
+      const OpCost cost = (*call.op->cost)(call, factors);
+      all.matrix_flops += cost.matrix_flops * counted_.weight[n];
+      all.vector_flops += cost.vector_flops * counted_.weight[n];
+      flops_[n] += cost.total();
+      most = std::max(most, cost.total());
+    }
+    return {{"tick", tick},
+            {"call", p_.calls[c.call].name},
+            {"op", *call.op->name},
+            {"cut", Cut(c, (*call.op->rule)(call))},
+            {"out", c.out},
+            {"matrix_flops", all.matrix_flops},
+            {"vector_flops", all.vector_flops},
+            {"flops_max", most}};
+  }
+
+  // "oh=y ow=x", of the factors that are cut.
+  std::string Cut(const ComputeOp& c, const IndexRule& rule) const {
+    std::string text;
+    for (size_t f = 0; f < c.factors.size(); ++f) {
+      if (c.factors[f].axes.empty()) continue;
+      absl::StrAppend(&text, text.empty() ? "" : " ", rule.factors[f].name, "=",
+                      ToString(c.factors[f].axes, p_.mesh));
+    }
+    return text;
+  }
+
+  const Program& p_;
+  const Counted counted_;
+  std::vector<int64_t> flops_;  // by index into counted_.nodes
+  LinkBytes links_;
+};
+
+json MeshData(const Program& p, const StepCounter& step) {
+  const int64_t side = CellSide(p.mesh);
+  const Mesh cells{(p.mesh.rows + side - 1) / side, (p.mesh.cols + side - 1) / side};
+  const std::vector<int64_t> zeros(cells.nodes(), 0);
+  std::vector<int> class_of_cell(cells.nodes(), -1);
+  std::vector<int64_t> peak = zeros, flops = zeros;
+  std::vector<int64_t> leaving[4] = {zeros, zeros, zeros, zeros};
+  for (int64_t n = 0; n < p.mesh.nodes(); ++n) {
+    const NodeCoord node = NodeAt(n, p.mesh);
+    const int64_t cell = NodeIndex({node.row / side, node.col / side}, cells);
+    const int node_class = p.class_of_node[n];
+    if (class_of_cell[cell] < 0 || p.classes[node_class].peak_bytes > peak[cell]) {
+      class_of_cell[cell] = node_class;
+      peak[cell] = p.classes[node_class].peak_bytes;
+    }
+    flops[cell] = std::max(flops[cell], step.flops(n));
+    for (int d = 0; d < 4; ++d) {
+      leaving[d][cell] = std::max(leaving[d][cell], step.links().raw()[n * 4 + d]);
+    }
+  }
+  return {{"rows", p.mesh.rows},
+          {"cols", p.mesh.cols},
+          {"side", side},
+          {"cell_rows", cells.rows},
+          {"cell_cols", cells.cols},
+          {"class", class_of_cell},
+          {"peak_bytes", peak},
+          {"flops", flops},
+          {"flops_of_examples", side > 1},
+          {"east", leaving[LinkBytes::kEast]},
+          {"west", leaving[LinkBytes::kWest]},
+          {"south", leaving[LinkBytes::kSouth]},
+          {"north", leaving[LinkBytes::kNorth]}};
+}
+
+// What each buffer is. Gradients are known by the name that differentiation gives them.
+std::vector<int> KindsOf(const Program& p) {
+  std::vector<int> kinds(p.buffers.size(), kValue);
+  // A state's next value that takes over its bytes is part of the state.
+  std::vector<bool> holds_state(p.storage_lifetime.size(), false);
+  for (const ProgramState& s : p.states)
+    holds_state[p.buffers[s.buffer].storage] = true;
+  for (size_t b = 0; b < p.buffers.size(); ++b) {
+    if (absl::StartsWith(p.buffers[b].name, "d_")) kinds[b] = kGradient;
+    if (holds_state[p.buffers[b].storage]) kinds[b] = kState;
+  }
+  for (const ProgramFeed& feed : p.feeds) kinds[feed.buffer] = kFeed;
+  for (const Superstep& superstep : p.supersteps) {
+    for (const ExchangeOp& e : superstep.exchanges) {
+      if (kinds[e.to] != kState) kinds[e.to] = e.resolve.empty() ? kCopy : kCombined;
+    }
+  }
+  return kinds;
+}
+
+json BufferData(const Program& p, const Ticks& ticks) {
+  const std::vector<int> kinds = KindsOf(p);
+  json buffers = json::array();
+  for (size_t b = 0; b < p.buffers.size(); ++b) {
+    const ProgramBuffer& buffer = p.buffers[b];
+    buffers.push_back({{"name", buffer.name},
+                       {"type", buffer.type.ToString()},
+                       {"placement", buffer.placement.ToString(p.mesh)},
+                       {"storage", buffer.storage},
+                       {"kind", kinds[b]},
+                       {"first", ticks.buffer[b].first},
+                       {"last", ticks.buffer[b].second}});
+  }
+  return buffers;
+}
+
+json TickData(const Program& p, const Ticks& ticks) {
+  std::vector<int> superstep_of_tick;
+  for (size_t s = 0; s < p.supersteps.size(); ++s) {
+    superstep_of_tick.insert(superstep_of_tick.end(),
+                             1 + p.supersteps[s].computes.size(), static_cast<int>(s));
+  }
+  // The last tick, after all supersteps, counts as part of the last one.
+  superstep_of_tick.resize(ticks.count, static_cast<int>(p.supersteps.size()) - 1);
+  return {{"names", ticks.names}, {"superstep", superstep_of_tick}};
+}
+
+json LayoutData(const Program& p) {
+  std::vector<int> order(p.classes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return p.classes[a].peak_bytes > p.classes[b].peak_bytes;
+  });
+  const int64_t storages = std::max<int64_t>(1, p.storage_lifetime.size());
+  const size_t drawn = std::max<int64_t>(1, kPlacedStoragesMax / storages);
+  if (order.size() > drawn) order.resize(drawn);
+  json layouts = json::array();
+  for (const int c : order) {
+    layouts.push_back({{"class", c},
+                       {"address", p.classes[c].address},
+                       {"bytes", p.classes[c].storage_bytes}});
+  }
+  return layouts;
+}
+
+}  // namespace
+
+json ProgramData(const Program& p) {
+  const Ticks ticks = TicksOf(p);
+  StepCounter step(p);
+  json supersteps = step.Supersteps();
+  std::vector<int> first, last;
+  for (const auto& [begin, end] : p.storage_lifetime) {
+    first.push_back(begin);
+    last.push_back(end);
+  }
+  return {{"mesh", MeshData(p, step)},
+          {"ticks", TickData(p, ticks)},
+          {"kinds", kKindNames},
+          {"buffers", BufferData(p, ticks)},
+          {"storages", {{"first", first}, {"last", last}}},
+          {"layouts", LayoutData(p)},
+          {"supersteps", std::move(supersteps)}};
+}
+
+}  // namespace tatami

@@ -1,0 +1,36 @@
+// What the page of a Program draws, counted from the Program alone.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "core/program.h"
+
+namespace tatami {
+
+// Cells of the drawn mesh, per side. Beyond it a cell is a square of nodes.
+constexpr int64_t kCellsPerSideMax = 128;
+
+// Every number is exact and of one step:
+//   mesh      rows, cols (of nodes); side (nodes along an edge of a cell), cell_rows,
+//             cell_cols; per cell, row by row: class (of the node with the highest
+//             peak), peak_bytes, flops, and bytes that leave on links east, west,
+//             south, north. A cell of several nodes has the largest of theirs.
+//             flops_of_examples: whether flops were counted on the example of each
+//             node's class only, as they are on meshes larger than the drawn one
+//   ticks     names, and superstep of each (TicksOf, compiler/lower/memory.h)
+//   kinds     what buffers can be; buffers: name, type, placement, storage, kind (index
+//             into kinds), first and last tick of the buffer itself
+//   storages  first[], last[] tick
+//   layouts   class, address[], bytes[] per storage; the fullest classes
+//             first, as many as keep the whole below kPlacedStoragesMax
+//   supersteps  exchanges: from, to (buffers), combine, link_bytes, link_bytes_max;
+//             computes: tick, call, op, cut, out (buffer), matrix_flops, vector_flops
+//             (of all nodes), flops_max (of one node)
+// REQUIRES: VerifyProgram(program).ok().
+// Cost: that of CountLinkBytes, and one OpDef::cost per call and node.
+nlohmann::json ProgramData(const Program& program);
+
+// 12 bytes of text each: 2.4 MB.
+constexpr int64_t kPlacedStoragesMax = 200'000;
+
+}  // namespace tatami
