@@ -63,6 +63,12 @@ TEST_F(Inspect, AProgramHasTheHashThatCompileNamed) {
   EXPECT_THAT(Text("p.tatami"), HasSubstr("drivenet-tiny"));
 }
 
+TEST_F(Inspect, APageIsForProgramsOnly) {
+  ExpectRefused(scratch_, {"inspect", "run", "--html", "page.html"}, 2,
+                "E0101: --html draws a program; 'run' holds tensors. Give the "
+                "FILE.tatami of tatami compile --save_program, or leave --html out.");
+}
+
 TEST_F(Inspect, ADamagedCheckpointIsRefused) {
   const std::string file = CheckpointPath("run", 4) + "/model.safetensors";
   std::string bytes = FileText(scratch_.path() + "/" + file);
@@ -71,6 +77,51 @@ TEST_F(Inspect, ADamagedCheckpointIsRefused) {
   const Outcome outcome = Tatami({"inspect", "run"});
   EXPECT_EQ(outcome.exit_code, 7);
   EXPECT_THAT(outcome.Message(), HasSubstr("model.safetensors' is corrupt"));
+}
+
+class InspectHtml : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const Outcome compiled =
+        RunTatami({"compile", "--model", "drivenet-tiny", "--machine", "d1_die",
+                   "--mesh", "2x3", "--save_program", "p.tatami"},
+                  {.folder = scratch_.path()});
+    ASSERT_EQ(compiled.exit_code, 0) << compiled.err;
+  }
+
+  Scratch scratch_;
+};
+
+// The page's numbers are those of --json, which tells them here in the same run and
+// without a page.
+TEST_F(InspectHtml, ThePageHoldsTheNumbersOfJson) {
+  const RunOptions here = {.folder = scratch_.path()};
+  const auto with_page =
+      RunTatami({"inspect", "p.tatami", "--html", "p.html", "--json"}, here).LastJson();
+  const auto object = RunTatami({"inspect", "p.tatami", "--json"}, here).LastJson();
+  EXPECT_EQ(with_page, object);
+  const std::string page = FileText(scratch_.path() + "/p.html");
+  const std::string mark = "id=\"data\">";
+  const size_t begin = page.find(mark) + mark.size();
+  const auto data =
+      nlohmann::json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+  EXPECT_EQ(data["summary"], object);
+  EXPECT_EQ(data["supersteps"].size(), object["supersteps"]);
+  EXPECT_EQ(data["mesh"]["flops"].size(), 6u);
+  EXPECT_EQ(data["layouts"].size(), object["classes"].size());
+  int64_t link_bytes = 0;
+  for (const auto& superstep : data["supersteps"]) {
+    for (const auto& e : superstep["exchanges"]) {
+      link_bytes += e["link_bytes"].get<int64_t>();
+    }
+  }
+  EXPECT_EQ(link_bytes, object["link_bytes"]);
+}
+
+TEST_F(InspectHtml, APageThatCannotBeWrittenIsAnError) {
+  ExpectRefused(scratch_, {"inspect", "p.tatami", "--html", "no/p.html"}, 6,
+                "E0602: cannot write 'no/p.html': No such file or directory. Check "
+                "that its folder is there and has room.");
 }
 
 }  // namespace

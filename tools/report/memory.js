@@ -44,10 +44,11 @@ function peakTick() {
   return alive.indexOf(alive.reduce((a, b) => Math.max(a, b), 0));
 }
 
-// All of the step; up to the limit of the SRAM unless little of it is used.
+// A picture up to the limit of the SRAM would be mostly empty when little of it is used.
+function limitIsInSight() { return summary.peak_bytes * 3 >= summary.sram_bytes; }
+
 function wholeStep() {
-  const peak = Math.max(layoutSummary().peak_bytes, 1);
-  const high = peak * 3 < summary.sram_bytes ? peak : summary.sram_bytes;
+  const high = limitIsInSight() ? summary.sram_bytes : Math.max(summary.peak_bytes, 1);
   return {from: 0, to: TICKS, low: 0, high: high * 1.03};
 }
 
@@ -381,6 +382,10 @@ function showMemory() {
         drawn.class + ', as node ' + nodeText(c.example) + ': ' + bytesText(c.peak_bytes) +
         ', ' + exact(c.nodes) + (c.nodes === 1 ? ' node' : ' nodes')));
   });
+  if (!limitIsInSight()) {
+    byId('memory-note').append(' The SRAM of ' + bytesText(summary.sram_bytes) +
+                               ' ends far above the picture.');
+  }
   if (data.layouts.length < summary.classes.length) {
     byId('memory-note').append(' The ' + data.layouts.length + ' fullest of ' +
                                summary.classes.length + ' node classes are drawn.');

@@ -3,7 +3,7 @@
 const mesh = data.mesh;
 const MESH_HEIGHT_MAX = 720, MESH_PITCH_MAX = 80, MESH_MARGIN = 30;
 // Below this many pixels a cell has no room for links at its sides.
-const LINK_PITCH_MIN = 6;
+const LINK_PITCH_MIN = 12;
 const DIRECTIONS = ['east', 'west', 'south', 'north'];
 
 let meshPitch = 1;
@@ -99,7 +99,7 @@ function drawMesh(context) {
   const withLinks = byId('metric').value === 'links' && linksAreDrawn();
   const [low, high] = extent(metric.values);
   const share = (value) => high > low ? (value - low) / (high - low) : 0.5;
-  const gap = withLinks ? meshPitch * 0.55 : meshPitch > 5 ? 1 : 0;
+  const gap = withLinks ? meshPitch * 0.55 : meshPitch > 8 ? 1 : 0;
   drawMeshAxes(context);
   for (let row = 0; row < mesh.cell_rows; ++row) {
     for (let col = 0; col < mesh.cell_cols; ++col) {
@@ -128,6 +128,14 @@ function drawMesh(context) {
   showMeshLegend(low, high, metric.text, withLinks);
 }
 
+// So that a full range of colours is not taken for a large difference.
+function spreadNote(low, high) {
+  const more = high / low - 1;
+  if (more >= 1) return 'The largest is ' + (high / low).toFixed(1) + ' times the smallest.';
+  return 'The largest is ' + (more < 0.001 ? 'less than 0.1 %' : shareText(more, 1)) +
+      ' above the smallest.';
+}
+
 function showMeshLegend(low, high, text, withLinks) {
   const equal = low === high;
   const end = (value) => el('span', {}, text(value) + ' (' + exact(value) + ')');
@@ -135,6 +143,7 @@ function showMeshLegend(low, high, text, withLinks) {
       el('div', {className: 'ramp'}), end(low), equal ? el('span', {}, 'all equal') : end(high));
   byId('mesh-legend').firstChild.style.background = equal ? heat(0.5) : HEAT_RAMP;
   const notes = [];
+  if (!equal && low > 0) notes.push(spreadNote(low, high));
   if (withLinks) {
     notes.push('Arrows are directed links; squares are nodes.');
   } else if (byId('metric').value === 'links') {

@@ -71,7 +71,9 @@ function surface(canvas, heightFor, draw) {
   let known = 0;
   new ResizeObserver(() => {
     const width = canvas.parentElement.clientWidth;
-    if (width !== known) { known = width; redraw(); }
+    if (width === known) return;
+    known = width;
+    requestAnimationFrame(redraw);  // not here: the new height would be observed again
   }).observe(canvas.parentElement);
   return redraw;
 }

@@ -54,7 +54,7 @@ function inside(entry, sought) {
   if (computes.length > 0) {
     parts.push(table(
         [['call'], ['op'], ['output'], ['cut'], ['matrix flop', true],
-         ['vector flop', true], ['most of a node', true], ['']],
+         ['vector flop', true], ['largest node', true], ['']],
         computes.map((c) => cells(
             c.call, c.op, data.buffers[c.out].type, c.cut, c.matrix_flops, c.vector_flops,
             c.flops_max, tickButton(c.tick)))));
