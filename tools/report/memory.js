@@ -193,7 +193,8 @@ function drawMemory(context, width, height) {
 }
 
 const memoryCanvas = byId('memory');
-const redrawMemory = surface(memoryCanvas, (width) => width < 600 ? 380 : 560, drawMemory);
+const redrawMemory = surface(memoryCanvas, (room) => [room, room < 600 ? 380 : 560],
+                             drawMemory);
 
 function memorySize() {
   return [memoryCanvas.clientWidth, memoryCanvas.clientHeight];

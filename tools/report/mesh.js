@@ -1,7 +1,7 @@
 // The mesh as a heat map, and the table of node classes.
 
 const mesh = data.mesh;
-const MESH_HEIGHT_MAX = 720, MESH_PITCH_MAX = 80, MESH_MARGIN = 30;
+const MESH_HEIGHT_MAX = 720, MESH_PITCH_MAX = 60, MESH_MARGIN = 30;
 // Below this many pixels a cell has no room for links at its sides.
 const LINK_PITCH_MIN = 12;
 const DIRECTIONS = ['east', 'west', 'south', 'north'];
@@ -88,10 +88,10 @@ function drawMeshAxes(context) {
   context.textAlign = 'left';
 }
 
-function meshHeight(width) {
-  meshPitch = Math.min((width - MESH_MARGIN - 4) / mesh.cell_cols,
+function meshSize(room) {
+  meshPitch = Math.min((room - MESH_MARGIN - 4) / mesh.cell_cols,
                        MESH_HEIGHT_MAX / mesh.cell_rows, MESH_PITCH_MAX);
-  return MESH_MARGIN + meshPitch * mesh.cell_rows + 4;
+  return [mesh.cell_cols, mesh.cell_rows].map((n) => MESH_MARGIN + meshPitch * n + 4);
 }
 
 function drawMesh(context) {
@@ -160,7 +160,7 @@ function showMeshLegend(low, high, text, withLinks) {
   byId('mesh-note').textContent = notes.join(' ');
 }
 
-const redrawMesh = surface(byId('mesh'), meshHeight, drawMesh);
+const redrawMesh = surface(byId('mesh'), meshSize, drawMesh);
 
 function cellLines(cell) {
   const row = Math.floor(cell / mesh.cell_cols) * mesh.side;

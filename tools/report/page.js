@@ -52,12 +52,12 @@ function colour(name) {
 
 const surfaces = [];
 
-// Keeps `canvas` as wide as its parent and calls draw(context, width), with width in CSS
-// pixels, after asking heightFor(width). Returns the function that draws again.
-function surface(canvas, heightFor, draw) {
+// Calls draw(context, width, height) when the room for `canvas` changes. sizeFor(room)
+// says which [width, height] to take of a width of `room`; all in CSS pixels. Returns the
+// function that draws again.
+function surface(canvas, sizeFor, draw) {
   function redraw() {
-    const width = canvas.parentElement.clientWidth;
-    const height = Math.ceil(heightFor(width));
+    const [width, height] = sizeFor(canvas.parentElement.clientWidth).map(Math.ceil);
     const density = Math.max(window.devicePixelRatio || 1, 2);
     canvas.width = Math.round(width * density);
     canvas.height = Math.round(height * density);

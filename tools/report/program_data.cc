@@ -12,9 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-enum Kind { kState, kFeed, kValue, kGradient, kCopy, kCombined };
-constexpr const char* kKindNames[] = {"state",    "input",        "value",
-                                      "gradient", "copy (moved)", "combined terms"};
+enum Kind { kState, kFeed, kComputed, kGradient, kStaging, kCombined };
+constexpr const char* kKindNames[] = {"state",    "input",   "computed",
+                                      "gradient", "staging", "combined terms"};
 
 // The nodes whose arithmetic is counted, and how many nodes each stands for.
 struct Counted {
@@ -169,7 +169,7 @@ json MeshData(const Program& p, const StepCounter& step) {
 
 // What each buffer is. Gradients are known by the name that differentiation gives them.
 std::vector<int> KindsOf(const Program& p) {
-  std::vector<int> kinds(p.buffers.size(), kValue);
+  std::vector<int> kinds(p.buffers.size(), kComputed);
   // A state's next value that takes over its bytes is part of the state.
   std::vector<bool> holds_state(p.storage_lifetime.size(), false);
   for (const ProgramState& s : p.states)
@@ -181,7 +181,7 @@ std::vector<int> KindsOf(const Program& p) {
   for (const ProgramFeed& feed : p.feeds) kinds[feed.buffer] = kFeed;
   for (const Superstep& superstep : p.supersteps) {
     for (const ExchangeOp& e : superstep.exchanges) {
-      if (kinds[e.to] != kState) kinds[e.to] = e.resolve.empty() ? kCopy : kCombined;
+      if (kinds[e.to] != kState) kinds[e.to] = e.resolve.empty() ? kStaging : kCombined;
     }
   }
   return kinds;

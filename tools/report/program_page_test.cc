@@ -116,7 +116,7 @@ TEST(ProgramData, BuffersHaveTheirTicksAndKinds) {
     return data["kinds"][data["buffers"][buffer]["kind"].get<int>()];
   };
   EXPECT_EQ(kind(0), "state");
-  EXPECT_EQ(kind(1), "copy (moved)");
+  EXPECT_EQ(kind(1), "staging");
   EXPECT_EQ(kind(3), "gradient");
   EXPECT_EQ(data["buffers"][1]["first"], 0);
   EXPECT_EQ(data["buffers"][1]["last"], 1);
