@@ -1,4 +1,8 @@
 // tatami inspect, on each kind of file it knows.
+#include <filesystem>
+
+#include "compiler/test_graphs.h"
+#include "core/proto/wire.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/checkpoint/checkpoint.h"
@@ -116,6 +120,19 @@ TEST_F(InspectHtml, ThePageHoldsTheNumbersOfJson) {
     }
   }
   EXPECT_EQ(link_bytes, object["link_bytes"]);
+}
+
+// Two storages at one address: the file is whole, what it says is not.
+TEST_F(InspectHtml, AProgramThatDoesNotVerifyIsNotDrawn) {
+  Program broken = LoweredTrainingStep({2, 3}, 0);
+  broken.classes[0].address[1] = broken.classes[0].address[0];
+  scratch_.Write("broken.tatami", SerializeProgram(broken, WireForm::kBinary));
+  const Outcome outcome = RunTatami({"inspect", "broken.tatami", "--html", "b.html"},
+                                    {.folder = scratch_.path()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.Message(), HasSubstr("verifier: "));
+  EXPECT_THAT(outcome.Message(), HasSubstr("b.html is not written"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() + "/b.html"));
 }
 
 TEST_F(InspectHtml, APageThatCannotBeWrittenIsAnError) {

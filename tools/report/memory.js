@@ -265,12 +265,15 @@ function zoomTo(range) {
   redrawMemory();
 }
 
-// Zooms about the chosen tick when it is in sight, else about the middle.
+// Zooms about the chosen tick when it is in sight, else about the middle; the way out
+// leads to all addresses too.
 function zoomBy(factor) {
   const inside = shown.from <= view.tick && view.tick < shown.to;
   const centre = inside ? view.tick + 0.5 : (shown.from + shown.to) / 2;
+  const all = wholeStep(), more = Math.max(factor - 1, 0) * (shown.high - shown.low) / 2;
   zoomTo({from: centre - (centre - shown.from) * factor,
-          to: centre + (shown.to - centre) * factor, low: shown.low, high: shown.high});
+          to: centre + (shown.to - centre) * factor,
+          low: Math.max(shown.low - more, all.low), high: Math.min(shown.high + more, all.high)});
 }
 
 function moveBy(share) {
