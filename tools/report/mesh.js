@@ -9,9 +9,13 @@ const DIRECTIONS = ['east', 'west', 'south', 'north'];
 let meshPitch = 1;
 let cursorCell = -1;  // under the pointer or the arrow keys
 
-function busiestOf(cell) { return Math.max(...DIRECTIONS.map((d) => mesh[d][cell])); }
+function busiestOf(cell) {
+  return Math.max(...DIRECTIONS.map((d) => mesh[d][cell]));
+}
 
-function linksAreDrawn() { return mesh.side === 1 && meshPitch >= LINK_PITCH_MIN; }
+function linksAreDrawn() {
+  return mesh.side === 1 && meshPitch >= LINK_PITCH_MIN;
+}
 
 // What is shown: the value of a cell, all values of the scale, and their text.
 function metricShown() {
@@ -20,11 +24,18 @@ function metricShown() {
     case 'compute':
       return {of: (cell) => mesh.flops[cell], values: mesh.flops, text: flopsText};
     case 'links':
-      return {of: busiestOf, text: bytesText,
-              values: linksAreDrawn() ? linksInside().map((link) => link.bytes)
-                                      : cells.map(busiestOf)};
+      return {
+        of: busiestOf,
+        text: bytesText,
+        values: linksAreDrawn() ? linksInside().map((link) => link.bytes) :
+                                  cells.map(busiestOf)
+      };
     default:
-      return {of: (cell) => mesh.peak_bytes[cell], values: mesh.peak_bytes, text: bytesText};
+      return {
+        of: (cell) => mesh.peak_bytes[cell],
+        values: mesh.peak_bytes,
+        text: bytesText
+      };
   }
 }
 
@@ -60,7 +71,8 @@ function extent(values) {
 function drawLink(context, link, gap) {
   const p = meshPitch, half = p / 2, lane = Math.max(gap * 0.42, 1);
   context.save();
-  context.translate(MESH_MARGIN + link.col * p + half, MESH_MARGIN + link.row * p + half);
+  context.translate(
+      MESH_MARGIN + link.col * p + half, MESH_MARGIN + link.row * p + half);
   context.rotate({east: 0, south: 1, west: 2, north: 3}[link.direction] * Math.PI / 2);
   const begin = half - gap / 2, end = half + gap / 2, tip = Math.min(gap * 0.4, 6);
   context.beginPath();
@@ -78,19 +90,22 @@ function drawMeshAxes(context) {
   const every = Math.max(1, Math.ceil(26 / meshPitch));
   context.textAlign = 'center';
   for (let col = 0; col < mesh.cell_cols; col += every) {
-    context.fillText(col * mesh.side, MESH_MARGIN + (col + 0.5) * meshPitch, MESH_MARGIN - 8);
+    context.fillText(
+        col * mesh.side, MESH_MARGIN + (col + 0.5) * meshPitch, MESH_MARGIN - 8);
   }
   context.textAlign = 'right';
-  for (let row = 0; row < mesh.cell_rows; row += Math.max(1, Math.ceil(14 / meshPitch))) {
-    context.fillText(row * mesh.side, MESH_MARGIN - 5,
-                     MESH_MARGIN + (row + 0.5) * meshPitch + 4);
+  for (let row = 0; row < mesh.cell_rows;
+       row += Math.max(1, Math.ceil(14 / meshPitch))) {
+    context.fillText(
+        row * mesh.side, MESH_MARGIN - 5, MESH_MARGIN + (row + 0.5) * meshPitch + 4);
   }
   context.textAlign = 'left';
 }
 
 function meshSize(room) {
-  meshPitch = Math.min((room - MESH_MARGIN - 4) / mesh.cell_cols,
-                       MESH_HEIGHT_MAX / mesh.cell_rows, MESH_PITCH_MAX);
+  meshPitch = Math.min(
+      (room - MESH_MARGIN - 4) / mesh.cell_cols, MESH_HEIGHT_MAX / mesh.cell_rows,
+      MESH_PITCH_MAX);
   return [mesh.cell_cols, mesh.cell_rows].map((n) => MESH_MARGIN + meshPitch * n + 4);
 }
 
@@ -121,9 +136,10 @@ function drawMesh(context) {
   if (cursorCell >= 0) {
     context.strokeStyle = colour('mark');
     context.lineWidth = 2;
-    context.strokeRect(MESH_MARGIN + cursorCell % mesh.cell_cols * meshPitch,
-                       MESH_MARGIN + Math.floor(cursorCell / mesh.cell_cols) * meshPitch,
-                       meshPitch, meshPitch);
+    context.strokeRect(
+        MESH_MARGIN + cursorCell % mesh.cell_cols * meshPitch,
+        MESH_MARGIN + Math.floor(cursorCell / mesh.cell_cols) * meshPitch, meshPitch,
+        meshPitch);
   }
   showMeshLegend(low, high, metric.text, withLinks);
 }
@@ -131,7 +147,8 @@ function drawMesh(context) {
 // So that a full range of colours is not taken for a large difference.
 function spreadNote(low, high) {
   const more = high / low - 1;
-  if (more >= 1) return 'The largest is ' + (high / low).toFixed(1) + ' times the smallest.';
+  if (more >= 1)
+    return 'The largest is ' + (high / low).toFixed(1) + ' times the smallest.';
   return 'The largest is ' + (more < 0.001 ? 'less than 0.1 %' : shareText(more, 1)) +
       ' above the smallest.';
 }
@@ -139,20 +156,24 @@ function spreadNote(low, high) {
 function showMeshLegend(low, high, text, withLinks) {
   const equal = low === high;
   const end = (value) => el('span', {}, text(value) + ' (' + exact(value) + ')');
-  byId('mesh-legend').replaceChildren(
-      el('div', {className: 'ramp'}), end(low), equal ? el('span', {}, 'all equal') : end(high));
+  byId('mesh-legend')
+      .replaceChildren(
+          el('div', {className: 'ramp'}), end(low),
+          equal ? el('span', {}, 'all equal') : end(high));
   byId('mesh-legend').firstChild.style.background = equal ? heat(0.5) : HEAT_RAMP;
   const notes = [];
   if (!equal && low > 0) notes.push(spreadNote(low, high));
   if (withLinks) {
     notes.push('Arrows are directed links; squares are nodes.');
   } else if (byId('metric').value === 'links') {
-    notes.push('Colour is the busiest link that leaves ' +
-               (mesh.side > 1 ? 'a node of the cell.' : 'the node.'));
+    notes.push(
+        'Colour is the busiest link that leaves ' +
+        (mesh.side > 1 ? 'a node of the cell.' : 'the node.'));
   }
   if (mesh.side > 1) {
-    notes.push('Each cell stands for ' + mesh.side + ' x ' + mesh.side +
-               ' nodes and has the largest of their numbers.');
+    notes.push(
+        'Each cell stands for ' + mesh.side + ' x ' + mesh.side +
+        ' nodes and has the largest of their numbers.');
   }
   if (mesh.flops_of_examples) {
     notes.push('Compute is counted on the example of each node class.');
@@ -167,8 +188,8 @@ function cellLines(cell) {
   const col = cell % mesh.cell_cols * mesh.side;
   const last = (first, size) => Math.min(first + mesh.side, size) - 1;
   const name = mesh.side === 1 ? 'node ' + nodeText([row, col]) :
-      'largest of nodes ' + nodeText([row, col]) + ' to ' +
-      nodeText([last(row, mesh.rows), last(col, mesh.cols)]);
+                                 'largest of nodes ' + nodeText([row, col]) + ' to ' +
+          nodeText([last(row, mesh.rows), last(col, mesh.cols)]);
   return [
     name + ', class ' + mesh.class[cell],
     'SRAM peak ' + exact(mesh.peak_bytes[cell]) + ' bytes, ' +
@@ -196,24 +217,28 @@ function cellAt(event) {
 }
 
 function moveCursorByKey(event) {
-  const step = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
+  const step =
+      {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
   if (event.key === 'Escape') return moveCursor(-1);
-  if (event.key === 'Enter' && cursorCell >= 0) return chooseClass(mesh.class[cursorCell]);
+  if (event.key === 'Enter' && cursorCell >= 0)
+    return chooseClass(mesh.class[cursorCell]);
   if (!(event.key in step)) return;
   event.preventDefault();
   const from = Math.max(cursorCell, 0);
   const row = Math.floor(from / mesh.cell_cols) + step[event.key][0];
   const col = from % mesh.cell_cols + step[event.key][1];
-  const to = cursorCell < 0 ? 0 :
+  const to = cursorCell < 0 ?
+      0 :
       Math.min(Math.max(row, 0), mesh.cell_rows - 1) * mesh.cell_cols +
-      Math.min(Math.max(col, 0), mesh.cell_cols - 1);
+          Math.min(Math.max(col, 0), mesh.cell_cols - 1);
   const box = byId('mesh').getBoundingClientRect();
-  moveCursor(to, box.left + MESH_MARGIN + (to % mesh.cell_cols + 1) * meshPitch,
-             box.top + MESH_MARGIN + Math.floor(to / mesh.cell_cols + 1) * meshPitch);
+  moveCursor(
+      to, box.left + MESH_MARGIN + (to % mesh.cell_cols + 1) * meshPitch,
+      box.top + MESH_MARGIN + Math.floor(to / mesh.cell_cols + 1) * meshPitch);
 }
 
-byId('mesh').addEventListener('pointermove', (event) =>
-    moveCursor(cellAt(event), event.clientX, event.clientY));
+byId('mesh').addEventListener(
+    'pointermove', (event) => moveCursor(cellAt(event), event.clientX, event.clientY));
 byId('mesh').addEventListener('pointerleave', () => moveCursor(-1));
 byId('mesh').addEventListener('blur', () => moveCursor(-1));
 byId('mesh').addEventListener('keydown', moveCursorByKey);
@@ -224,19 +249,22 @@ byId('metric').addEventListener('change', redrawMesh);
 byId('from-zero').addEventListener('change', redrawMesh);
 
 function showClasses() {
-  const head = el('tr', {}, el('th', {}, 'class'), el('th', {className: 'number'}, 'nodes'),
-                  el('th', {}, 'example'), el('th', {className: 'number'}, 'peak'),
-                  el('th', {className: 'number'}, 'of SRAM'));
+  const head =
+      el('tr', {}, el('th', {}, 'class'), el('th', {className: 'number'}, 'nodes'),
+         el('th', {}, 'example'), el('th', {className: 'number'}, 'peak'),
+         el('th', {className: 'number'}, 'of SRAM'));
   const drawn = new Set(data.layouts.map((layout) => layout.class));
   const rows = summary.classes.map((c, index) => {
-    const choose = el('button', {type: 'button', onclick: () => chooseClass(index)}, index);
-    return el('tr', {id: 'class-' + index},
-              el('td', {}, drawn.has(index) ? choose : String(index)),
-              el('td', {className: 'number'}, exact(c.nodes)),
-              el('td', {}, nodeText(c.example)),
-              el('td', {className: 'number', title: exact(c.peak_bytes) + ' bytes'},
-                 bytesText(c.peak_bytes)),
-              el('td', {className: 'number'}, shareText(c.peak_bytes, summary.sram_bytes)));
+    const choose =
+        el('button', {type: 'button', onclick: () => chooseClass(index)}, index);
+    return el(
+        'tr', {id: 'class-' + index},
+        el('td', {}, drawn.has(index) ? choose : String(index)),
+        el('td', {className: 'number'}, exact(c.nodes)),
+        el('td', {}, nodeText(c.example)),
+        el('td', {className: 'number', title: exact(c.peak_bytes) + ' bytes'},
+           bytesText(c.peak_bytes)),
+        el('td', {className: 'number'}, shareText(c.peak_bytes, summary.sram_bytes)));
   });
   byId('classes').append(head, ...rows);
 }
