@@ -1,6 +1,7 @@
 #include "compiler/verify_memory.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/lower/memory.h"
@@ -40,25 +41,36 @@ class MemoryVerifier {
   // Every node's box fits the storage of the node's class.
   absl::Status CheckSizes() const {
     std::vector<int64_t> nodes(p_.classes.size(), 0);
-    for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
-      const NodeCoord node = NodeAt(n, p_.mesh);
-      const NodeClass& c = p_.classes[p_.class_of_node[n]];
-      ++nodes[p_.class_of_node[n]];
-      for (const ProgramBuffer& b : p_.buffers) {
-        const int64_t bytes =
-            NumElements(b.placement.BoxAt(node, p_.mesh)) * ByteSize(b.type.dtype);
-        if (bytes <= c.storage_bytes[b.storage]) continue;
-        return Bug(absl::StrCat("storage too small: ", b.name, " has ", bytes,
-                                " bytes on node (", node.row, ",", node.col,
-                                "), its storage ", c.storage_bytes[b.storage]));
-      }
-    }
+    for (const int c : p_.class_of_node) ++nodes[c];
     for (size_t c = 0; c < nodes.size(); ++c) {
       if (nodes[c] == p_.classes[c].nodes) continue;
       return Bug(absl::StrCat("class ", c, " says ", p_.classes[c].nodes,
                               " nodes and has ", nodes[c]));
     }
+    for (const ProgramBuffer& b : p_.buffers) {
+      if (p_.classes.size() == 1 && p_.mesh.nodes() > 1) {
+        const int64_t most = MostElements(b.placement, p_.mesh);
+        TATAMI_RETURN_IF_ERROR(CheckSize(b, p_.classes[0], most, std::nullopt));
+        continue;
+      }
+      for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
+        const NodeCoord node = NodeAt(n, p_.mesh);
+        TATAMI_RETURN_IF_ERROR(CheckSize(b, p_.classes[p_.class_of_node[n]],
+                                         NumElements(b.placement.BoxAt(node, p_.mesh)),
+                                         node));
+      }
+    }
     return absl::OkStatus();
+  }
+
+  absl::Status CheckSize(const ProgramBuffer& b, const NodeClass& c, int64_t elements,
+                         const std::optional<NodeCoord>& node) const {
+    const int64_t bytes = elements * ByteSize(b.type.dtype);
+    if (bytes <= c.storage_bytes[b.storage]) return absl::OkStatus();
+    const std::string where =
+        node ? absl::StrCat("node (", node->row, ",", node->col, ")") : "some node";
+    return Bug(absl::StrCat("storage too small: ", b.name, " has ", bytes, " bytes on ",
+                            where, ", its storage ", c.storage_bytes[b.storage]));
   }
 
   absl::Status CheckAddresses(const NodeClass& c) const {

@@ -1,10 +1,13 @@
 #include "core/program.h"
 
 #include <algorithm>
+#include <tuple>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/exchange_links.h"
 #include "core/random.h"
 
 namespace tatami {
@@ -78,20 +81,24 @@ void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
                   LinkBytes& links) {
   const ProgramBuffer& from = program.buffers[exchange.from];
   const ProgramBuffer& to = program.buffers[exchange.to];
-  for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
-    const NodeCoord node = NodeAt(n, program.mesh);
-    ForEachSource(
-        from.placement, exchange.resolve, to.placement.BoxAt(node, program.mesh), node,
-        program.mesh, [&](NodeCoord source, const Box& box) {
-          links.AddRoute(source, node, NumElements(box) * ByteSize(from.type.dtype));
-        });
-  }
+  AddExchangeLinks(from.placement, to.placement, exchange.resolve,
+                   ByteSize(from.type.dtype), 1, program.mesh, links);
 }
 
 LinkBytes CountLinkBytes(const Program& program) {
-  LinkBytes links(program.mesh);
+  // Equal exchanges, as of a network's equal blocks, are counted once.
+  using Key = std::tuple<Placement, Placement, AxisList, int64_t>;
+  absl::flat_hash_map<Key, int64_t> times;
   for (const Superstep& superstep : program.supersteps) {
-    for (const ExchangeOp& e : superstep.exchanges) AddLinkBytes(program, e, links);
+    for (const ExchangeOp& e : superstep.exchanges) {
+      const ProgramBuffer &from = program.buffers[e.from], &to = program.buffers[e.to];
+      ++times[{from.placement, to.placement, e.resolve, ByteSize(from.type.dtype)}];
+    }
+  }
+  LinkBytes links(program.mesh);
+  for (const auto& [key, count] : times) {
+    const auto& [from, to, resolve, bytes] = key;
+    AddExchangeLinks(from, to, resolve, bytes, count, program.mesh, links);
   }
   return links;
 }

@@ -173,6 +173,25 @@ Placement ReplicatedPlacement(const Dims& dims) {
   return placement;
 }
 
+int64_t MostElements(const Placement& placement, const Mesh& mesh) {
+  int64_t n = 1;
+  for (const DimPlacement& dim : placement.dims) {
+    // Digits of different dims are free of one another, so each dim has its largest.
+    const int64_t parts = Parts(dim.axes);
+    if (dim.map.IsIdentity()) {
+      n *= (dim.factor_size + parts - 1) / parts;
+      continue;
+    }
+    int64_t most = 0;
+    for (int64_t p = 0; p < parts; ++p) {
+      const NodeCoord node = WithPart(dim.axes, p, {0, 0}, mesh);
+      most = std::max(most, dim.At(node, mesh).size());
+    }
+    n *= most;
+  }
+  return n;
+}
+
 Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
                            const std::vector<AxisList>& factor_axes, const Dims& dims) {
   Placement placement;

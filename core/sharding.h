@@ -52,6 +52,10 @@ struct AxisRef {
   int64_t pre = 1;
   int64_t size = 1;
   friend bool operator==(const AxisRef&, const AxisRef&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const AxisRef& r) {
+    return H::combine(std::move(h), r.axis, r.pre, r.size);
+  }
 };
 using AxisList = absl::InlinedVector<AxisRef, 2>;  // major to minor
 
@@ -84,6 +88,11 @@ struct DimPlacement {
   Interval FactorAt(NodeCoord node, const Mesh& mesh) const;
   Interval At(NodeCoord node, const Mesh& mesh) const;
   friend bool operator==(const DimPlacement&, const DimPlacement&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const DimPlacement& d) {
+    return H::combine(std::move(h), d.dim_size, d.factor_size, d.axes, d.map.num,
+                      d.map.den, d.map.lo, d.map.hi);
+  }
 };
 
 // Where a tensor lies. Each node holds the box of its parts; the nodes along axes that
@@ -98,9 +107,15 @@ struct Placement {
   bool IsPartition() const;
   std::string ToString(const Mesh& mesh) const;
   friend bool operator==(const Placement&, const Placement&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Placement& p) {
+    return H::combine(std::move(h), p.dims, p.partial);
+  }
 };
 
 Placement ReplicatedPlacement(const Dims& dims);
+// Elements of the largest box of any node. REQUIRES: no digit cuts two dims.
+int64_t MostElements(const Placement& placement, const Mesh& mesh);
 // What the factors' cuts give an operand: `factor_axes[f]` cuts factor f.
 Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
                            const std::vector<AxisList>& factor_axes, const Dims& dims);

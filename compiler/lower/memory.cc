@@ -15,6 +15,10 @@ namespace {
 // How long the packing search may go on for a class of nodes: well below a second.
 constexpr int64_t kPackingNodes = 20000;
 
+// What nodes are told apart by their sizes: up to so many nodes, into so many layouts.
+constexpr int64_t kNodesToldApart = 1024;
+constexpr size_t kClassesMax = 16;
+
 // Which buffers share bytes.
 class StorageAssigner {
  public:
@@ -99,27 +103,52 @@ bool UpdatesInPlace(const Program& program, const Ticks& ticks, int state, int n
   return ticks.buffer[buffer].second <= made;
 }
 
+int64_t Packed(int64_t bytes) {
+  return (bytes + kSramAlignment - 1) / kSramAlignment * kSramAlignment;
+}
+
+// One layout for all nodes: each storage as large as the largest part of its buffers.
+NodeClass OneClass(const Program& program) {
+  NodeClass all{.example = {0, 0}, .nodes = program.mesh.nodes()};
+  all.storage_bytes.assign(program.storage_lifetime.size(), 0);
+  for (const ProgramBuffer& b : program.buffers) {
+    if (b.storage < 0) continue;
+    int64_t& bytes = all.storage_bytes[b.storage];
+    bytes = std::max(bytes, Packed(MostElements(b.placement, program.mesh) *
+                                   ByteSize(b.type.dtype)));
+  }
+  return all;
+}
+
+// Nodes with equal sizes of everything share a layout. Where there are many nodes, or
+// many different ones, all share one: parts of a floor split differ by one row.
 void FindNodeClasses(Program& program) {
-  const int storages = static_cast<int>(program.storage_lifetime.size());
+  program.class_of_node.assign(program.mesh.nodes(), 0);
+  if (program.mesh.nodes() > kNodesToldApart) {
+    program.classes = {OneClass(program)};
+    return;
+  }
   std::map<std::vector<int64_t>, int> known;
-  program.class_of_node.resize(program.mesh.nodes());
   for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
     const NodeCoord node = NodeAt(n, program.mesh);
-    std::vector<int64_t> bytes(storages, 0);
+    std::vector<int64_t> bytes(program.storage_lifetime.size(), 0);
     for (const ProgramBuffer& b : program.buffers) {
       if (b.storage < 0) continue;
       const int64_t size =
           NumElements(b.placement.BoxAt(node, program.mesh)) * ByteSize(b.type.dtype);
-      bytes[b.storage] =
-          std::max(bytes[b.storage],
-                   (size + kSramAlignment - 1) / kSramAlignment * kSramAlignment);
+      bytes[b.storage] = std::max(bytes[b.storage], Packed(size));
     }
     const auto [it, added] =
         known.emplace(bytes, static_cast<int>(program.classes.size()));
-    if (added)
+    if (added) {
       program.classes.push_back({.example = node, .storage_bytes = std::move(bytes)});
+    }
     program.class_of_node[n] = it->second;
     ++program.classes[it->second].nodes;
+    if (program.classes.size() <= kClassesMax) continue;
+    program.classes = {OneClass(program)};
+    program.class_of_node.assign(program.mesh.nodes(), 0);
+    return;
   }
 }
 

@@ -72,6 +72,21 @@ double CostModel::TransferNs(const Placement& held, const Placement& need,
   return ExchangeNs(held, need, dtype);
 }
 
+// How much longer an exchange takes than its busiest node's bytes over one link, when
+// sources and destinations differ in the digits `moving`. A digit of s values and
+// stride t takes t * s / 3 hops on average; a node has two links along an axis, and the
+// middle of a line carries 1.5 times the average: t * s / 4 in all. Both axes work at
+// once.
+double CostModel::Contention(const AxisList& moving) const {
+  double along[2] = {1, 1};
+  for (const AxisRef& ref : moving) {
+    const auto span = static_cast<double>(AxisSize(mesh_, ref.axis) / ref.pre);
+    double& most = along[static_cast<int>(ref.axis)];
+    most = std::max(most, span / 4);
+  }
+  return std::max(along[0], along[1]);
+}
+
 double CostModel::ExchangeNs(const Placement& held, const Placement& need,
                              DType dtype) const {
   int64_t worst = 0;
@@ -84,8 +99,15 @@ double CostModel::ExchangeNs(const Placement& held, const Placement& need,
     }
     worst = std::max(worst, wanted - own);
   }
+  // Digits that cut a dim alike on both sides stay where they are.
+  AxisList moving;
+  for (size_t d = 0; d < held.dims.size(); ++d) {
+    const AxisList &from = held.dims[d].axes, &to = need.dims[d].axes;
+    const auto same = std::mismatch(from.begin(), from.end(), to.begin(), to.end());
+    moving.insert(moving.end(), same.first, from.end());
+  }
   // A copy within the node still crosses its SRAM port once.
-  return LinkNs(static_cast<double>(worst * ByteSize(dtype))) +
+  return LinkNs(static_cast<double>(worst * ByteSize(dtype)) * Contention(moving)) +
          static_cast<double>(BytesOf(need, dtype)) / sram_bytes_per_ns_;
 }
 
@@ -94,7 +116,8 @@ double CostModel::ResolveNs(const Placement& made, const Placement& held,
   double ns = 0;
   for (const ResolvePhase& phase : ResolvePhases(made, held)) {
     const double bytes = static_cast<double>(BytesOf(phase.to, dtype));
-    ns += LinkNs(bytes * static_cast<double>(Parts(phase.resolve) - 1));
+    ns += LinkNs(bytes * static_cast<double>(Parts(phase.resolve) - 1) *
+                 Contention(phase.resolve));
   }
   return ns;
 }

@@ -32,6 +32,7 @@ class CostModel {
 
  private:
   double ExchangeNs(const Placement& held, const Placement& need, DType dtype) const;
+  double Contention(const AxisList& moving) const;
   double ArithmeticNs(const OpCall& call, const Box& factors) const;
 
   Mesh mesh_;

@@ -15,16 +15,8 @@ class TransferPrices {
   explicit TransferPrices(const CostModel& model) : model_(model) {}
 
   int Number(const Placement& placement) {
-    std::vector<int64_t> key;
-    for (const DimPlacement& dim : placement.dims) {
-      key.insert(key.end(), {dim.dim_size, dim.factor_size, dim.map.num, dim.map.den,
-                             dim.map.lo, dim.map.hi, -1});
-      for (const AxisRef& ref : dim.axes) {
-        key.insert(key.end(), {static_cast<int64_t>(ref.axis), ref.pre, ref.size});
-      }
-    }
     const auto [it, added] =
-        numbers_.emplace(std::move(key), static_cast<int>(placements_.size()));
+        numbers_.emplace(placement, static_cast<int>(placements_.size()));
     if (added) placements_.push_back(placement);
     return it->second;
   }
@@ -41,7 +33,7 @@ class TransferPrices {
  private:
   const CostModel& model_;
   std::vector<Placement> placements_;
-  absl::flat_hash_map<std::vector<int64_t>, int> numbers_;
+  absl::flat_hash_map<Placement, int> numbers_;
   absl::flat_hash_map<std::array<int, 3>, double> ns_;
 };
 
