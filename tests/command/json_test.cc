@@ -69,5 +69,25 @@ TEST(Json, Bench) {
   EXPECT_GT(object["peer"], 0);
 }
 
+TEST(Json, BenchCollectives) {
+  const Scratch scratch;
+  scratch.Write("map.txt", "(1,1)  # one dead node\n");
+  const auto object = RunJson(scratch, {"bench", "collectives", "--mesh", "5x6",
+                                        "--dead_map", "map.txt", "--bytes", "1MiB"});
+  EXPECT_THAT(
+      KeysOf(object),
+      IsSupersetOf({"name", "ours", "peer", "ratio", "unit", "runs", "map_hash",
+                    "all_reduce", "broadcast", "sizes", "chunk_ticks", "row_cycles"}));
+  EXPECT_EQ(object["map"], "5x6 minus (1,1)");
+  EXPECT_EQ(object["logical_mesh"], "5x5");
+  EXPECT_EQ(object["live_nodes"], 29);
+  EXPECT_EQ(object["live_links"], 45);
+  EXPECT_EQ(object["all_reduce"]["bytes"], 1 << 20);
+  // 28 transfers of a mebibyte each way over 45 links of 128 GB/s.
+  EXPECT_NEAR(object["all_reduce"]["capacity_us"], (1 << 20) / 128e3 * 28 / 45, 1e-9);
+  EXPECT_GE(object["ratio"], 1);
+  EXPECT_LE(object["ratio"], 1.3);
+}
+
 }  // namespace
 }  // namespace tatami::testing
