@@ -184,15 +184,4 @@ TreePacking RootedAt(const LinkGraph& graph, const TreePacking& packing,
   return out;
 }
 
-std::vector<int64_t> LinkLoads(const LinkGraph& graph,
-                               const std::vector<SpanningTree>& trees) {
-  std::vector<int64_t> load(graph.num_links(), 0);
-  for (const SpanningTree& tree : trees) {
-    for (const int32_t link : tree.uplink) {
-      if (link >= 0) ++load[link];
-    }
-  }
-  return load;
-}
-
 }  // namespace tatami

@@ -40,8 +40,4 @@ TreePacking PackTrees(const LinkGraph& graph, int64_t num_trees, uint64_t seed);
 TreePacking RootedAt(const LinkGraph& graph, const TreePacking& packing,
                      int32_t source);
 
-// The trees that share each link.
-std::vector<int64_t> LinkLoads(const LinkGraph& graph,
-                               const std::vector<SpanningTree>& trees);
-
 }  // namespace tatami

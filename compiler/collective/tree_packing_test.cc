@@ -40,7 +40,6 @@ void ExpectSound(const LinkGraph& graph, const TreePacking& packing) {
   }
   EXPECT_EQ(packing.depth_max, depth_max);
   EXPECT_EQ(packing.load_max, *std::max_element(load.begin(), load.end()));
-  EXPECT_EQ(LinkLoads(graph, packing.trees), load);
 }
 
 TEST(LinkGraph, HasTheLiveLinksAndNoOther) {
@@ -149,7 +148,13 @@ TEST(TreePacking, HungOnASourceEachTreeUsesALinkOneWay) {
       }
     }
     EXPECT_EQ(hung.load_max, *std::max_element(load.begin(), load.end()));
-    EXPECT_EQ(LinkLoads(graph, hung.trees), LinkLoads(graph, packing.trees));
+    for (size_t t = 0; t < hung.trees.size(); ++t) {
+      std::vector<int32_t> ours = hung.trees[t].uplink,
+                           before = packing.trees[t].uplink;
+      std::sort(ours.begin(), ours.end());
+      std::sort(before.begin(), before.end());
+      EXPECT_EQ(ours, before) << "the same links, hung elsewhere";
+    }
   }
   // On a ring of four, one tree lacks a link of the source and one the other: they use
   // the two links further away in opposite directions.
