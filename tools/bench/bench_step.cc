@@ -1,6 +1,7 @@
 #include "tools/bench/bench_step.h"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <map>
 
@@ -22,6 +23,7 @@ double Median(std::vector<double> x) {
 struct Side {
   std::unique_ptr<StepRunner> runner;
   FeedBytes feeds;  // the same for every step, as the peer's tensors are
+  int64_t steps = 0;
 
   static absl::StatusOr<Side> Create(const StepSetup& setup) {
     Side side;
@@ -31,6 +33,11 @@ struct Side {
     return side;
   }
   absl::Status Step() {
+    // What an optimizer's corrections go by.
+    const auto number = static_cast<float>(++steps);
+    if (const auto it = feeds.find("step"); it != feeds.end()) {
+      std::memcpy(it->second.data(), &number, sizeof number);
+    }
     TATAMI_RETURN_IF_ERROR(runner->Feed(feeds));
     return runner->Step();
   }
@@ -87,6 +94,8 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
   for (int run = 0; run < options.runs; ++run) {
     TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(ours, options.steps));
     our_rates.Add(time, samples);
+    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner->Loss());
+    result.losses.push_back(loss);
     for (int f = 0; f < 2; ++f) {
       TATAMI_ASSIGN_OR_RETURN(const RunTime theirs,
                               peer->RunSteps(formats[f], options.steps));
@@ -114,6 +123,8 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   for (int run = 0; run < options.runs; ++run) {
     TATAMI_ASSIGN_OR_RETURN(const RunTime our_time, RunSteps(ours, options.steps));
     our_rates.Add(our_time, samples);
+    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner->Loss());
+    result.losses.push_back(loss);
     TATAMI_ASSIGN_OR_RETURN(const RunTime peer_time, RunSteps(peer, options.steps));
     peer_rates.Add(peer_time, samples);
   }
@@ -129,6 +140,8 @@ absl::StatusOr<BenchResult> BenchAlone(const StepSetup& setup,
     TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(side, options.steps));
     result.ours_runs.push_back(static_cast<double>(options.steps * setup.batch) /
                                time.seconds);
+    TATAMI_ASSIGN_OR_RETURN(const double loss, side.runner->Loss());
+    result.losses.push_back(loss);
   }
   result.ours = Median(result.ours_runs);
   return result;

@@ -24,6 +24,8 @@ struct BenchResult {
   double cpu_ratio = 0;
   std::string unit;
   std::vector<double> ours_runs, peer_runs;  // in the order they ran
+  std::vector<double> losses;  // ours, of the last step of each run: one batch, over
+                               // and over
 };
 
 // Beside PyTorch eager training the same network with as many threads, in its default

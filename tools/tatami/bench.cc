@@ -10,6 +10,7 @@
 #include "tools/bench/bench_step.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/parse_failure.h"
 
 namespace tatami {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 struct BenchStepFlags {
   ModelFlags model;
   std::string against = "pytorch";
+  std::string optimizer = "sgd";
+  double learning_rate = 1e-3;
   int threads = 2, runs = 5, steps = 2;
   bool profile = false, json = false;
 };
@@ -31,7 +34,8 @@ nlohmann::json ToJson(const BenchResult& r) {
           {"runs", r.ours_runs.size()},
           {"peer_name", r.peer_name},
           {"ours_runs", r.ours_runs},
-          {"peer_runs", r.peer_runs}};
+          {"peer_runs", r.peer_runs},
+          {"losses", r.losses}};
 }
 
 void PrintCallTimes(const std::vector<OpTime>& times) {
@@ -49,6 +53,10 @@ void PrintCallTimes(const std::vector<OpTime>& times) {
 }
 
 void PrintResult(const BenchResult& r) {
+  std::cout << absl::StreamFormat(
+      "loss of one batch, over and over: %.4f after the first run, %.4f after the "
+      "last\n",
+      r.losses.front(), r.losses.back());
   std::cout << absl::StreamFormat("%s: %.3f %s", r.name, r.ours, r.unit);
   if (r.peer_runs.empty()) {
     std::cout << absl::StreamFormat(" (median of %d runs)\n", r.ours_runs.size());
@@ -75,8 +83,8 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
                         .mesh = choice.mesh,
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
-                        .optimizer = {.name = "sgd", .weight_decay = 0},
-                        .learning_rate = 1e-3,
+                        .optimizer = {.name = flags.optimizer, .weight_decay = 0},
+                        .learning_rate = flags.learning_rate,
                         .emulator = {.threads = flags.threads}};
   const BenchStepOptions options{.runs = flags.runs, .steps = flags.steps};
   if (flags.profile) {
@@ -157,6 +165,11 @@ void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
       "--batch 8\n  tatami bench step --model drivenet-small --against host");
   AddModelFlags(*command, flags->model);
   command->add_option("--against", flags->against, "pytorch, host or none")
+      ->capture_default_str();
+  command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
+      ->capture_default_str();
+  command->add_option("--learning_rate", flags->learning_rate)
+      ->check(Above(0))
       ->capture_default_str();
   command->add_option("--threads", flags->threads, "of this process, and of PyTorch")
       ->capture_default_str();
