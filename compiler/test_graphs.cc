@@ -1,9 +1,11 @@
 #include "compiler/test_graphs.h"
 
 #include "compiler/lower/lower.h"
+#include "compiler/pipeline.h"
 #include "compiler/training_step.h"
 #include "core/check.h"
 #include "core/random.h"
+#include "core/test_draw.h"
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
 #include "ops/conv.h"
@@ -41,6 +43,44 @@ Graph ConvNetTrainingStep() {
   absl::StatusOr<Graph> graph = g.Finish();
   TATAMI_CHECK(graph.ok()) << graph.status();
   return *std::move(graph);
+}
+
+Graph DrawTrainingStep(uint64_t seed, size_t forward_calls) {
+  Draw draw{.bits = std::mt19937_64(seed)};
+  GraphBuilder g("trained");
+  std::vector<Value> weights;
+  const auto conv = [&](Value x, int64_t k) {
+    const int64_t c = g.type(x).dim(3), size = draw(0, 1) == 0 ? 1 : 3;
+    const int64_t pad = size / 2;
+    weights.push_back(g.State("w", {DType::kF32, {k, c, size, size}}, {}, true));
+    return Conv(g, x, weights.back(),
+                {.window = {.pad_lo = {pad, pad}, .pad_hi = {pad, pad}}});
+  };
+  const int64_t side = 16 << draw(0, 2);
+  Value x = g.Input("x", {DType::kF32, {draw(2, 8), side, side, 3}});
+  x = Relu(g, conv(x, 16 << draw(0, 2)));
+  std::vector<Value> levels;
+  while (g.graph().calls.size() < forward_calls) {
+    const Value y = Relu(g, conv(x, g.type(x).dim(3)));
+    x = Relu(g, Add(g, conv(y, g.type(x).dim(3)), x));
+    if (draw(0, 2) == 0 && levels.size() < 2) {
+      levels.push_back(x);
+      const WindowOptions halves{.stride = {2, 2}};
+      x = conv(AveragePool(g, x, {{.kernel = {2, 2}, .window = halves}}),
+               2 * g.type(x).dim(3));
+    }
+  }
+  Value loss = MeanAll(g, Square(g, x));
+  for (const Value level : levels) {
+    loss = Add(g, loss, MeanAll(g, Square(g, conv(level, 8))));
+  }
+  AddTrainingStep(g, loss, weights, {.name = "adamw", .clip_norm = 1});
+  g.Output("loss", loss);
+  absl::StatusOr<Graph> graph = g.Finish();
+  TATAMI_CHECK(graph.ok()) << graph.status();
+  absl::StatusOr<Graph> passed = RunPipeline(*std::move(graph));
+  TATAMI_CHECK(passed.ok()) << passed.status();
+  return *std::move(passed);
 }
 
 std::map<int, std::vector<double>> DrawF64(const Graph& graph, uint64_t seed) {

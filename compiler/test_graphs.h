@@ -24,6 +24,11 @@ ConvNet BuildConvNet(GraphBuilder& g, TestActivation activation);
 // The net with its backward pass and one SGD step with momentum; outputs loss and y.
 Graph ConvNetTrainingStep();
 
+// A training step with AdamW and a clipped norm: residual blocks at falling resolution
+// on pictures of 16 to 64 pixels a side, at least `forward_calls` calls before the
+// losses at each resolution, about five times as many in all.
+Graph DrawTrainingStep(uint64_t seed, size_t forward_calls);
+
 // Normal numbers for every input and state, by value id, drawn by name: two graphs with
 // the same names get the same numbers.
 std::map<int, std::vector<double>> DrawF64(const Graph& graph, uint64_t seed);

@@ -11,16 +11,20 @@
 namespace tatami {
 namespace {
 
-// What a call may bring of its own, what it may have in all, and what a value may
-// spread: enough for neighbours to agree, few enough for tables of pairs.
-constexpr size_t kOwnHeavy = 20, kOwnLight = 4, kCandidatesMax = 32, kLayoutsMax = 16;
+// What a call may bring of its own, and what a value may spread: enough for neighbours
+// to agree, few enough for tables of pairs.
+constexpr size_t kOwnHeavy = 20, kOwnLight = 4, kLayoutsMax = 16;
 
 using FactorCuts = std::vector<AxisList>;  // by factor
 
 class CandidateSets {
  public:
-  CandidateSets(const Graph& graph, const CostModel& model, const Plan& pinned)
-      : graph_(graph), model_(model), layouts_(graph.values.size()) {
+  CandidateSets(const Graph& graph, const CostModel& model, const Plan& pinned,
+                size_t candidates_max)
+      : graph_(graph),
+        model_(model),
+        candidates_max_(candidates_max),
+        layouts_(graph.values.size()) {
     const size_t calls = graph.calls.size();
     cuts_.resize(calls);
     heavy_.resize(calls);
@@ -103,7 +107,7 @@ class CandidateSets {
     std::vector<Candidate> out;
     for (size_t rank = 0; rank < most; ++rank) {
       for (std::vector<Candidate>& list : by_cuts) {
-        if (rank >= list.size() || out.size() >= kCandidatesMax) continue;
+        if (rank >= list.size() || out.size() >= candidates_max_) continue;
         // The scattered result, which is small, before the one that all have.
         const size_t pick = list.size() == 1 ? 0 : (rank + 1) % list.size();
         out.push_back(std::move(list[pick]));
@@ -133,7 +137,7 @@ class CandidateSets {
   }
 
   bool AddCuts(int c, FactorCuts cuts) {
-    if (cuts_[c].size() >= kCandidatesMax || absl::c_linear_search(cuts_[c], cuts)) {
+    if (cuts_[c].size() >= candidates_max_ || absl::c_linear_search(cuts_[c], cuts)) {
       return false;
     }
     cuts_[c].push_back(std::move(cuts));
@@ -173,6 +177,7 @@ class CandidateSets {
 
   const Graph& graph_;
   const CostModel& model_;
+  const size_t candidates_max_;
   std::vector<OpCall> calls_;
   std::vector<IndexRule> rules_;
   std::vector<bool> heavy_;                    // by call: matrix arithmetic
@@ -187,8 +192,9 @@ class CandidateSets {
 
 std::vector<std::vector<Candidate>> MakeCandidateSets(const Graph& graph,
                                                       const CostModel& model,
-                                                      const Plan& pinned) {
-  return CandidateSets(graph, model, pinned).Run();
+                                                      const Plan& pinned,
+                                                      size_t candidates_max) {
+  return CandidateSets(graph, model, pinned, candidates_max).Run();
 }
 
 }  // namespace tatami

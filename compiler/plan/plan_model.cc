@@ -40,10 +40,10 @@ class TransferPrices {
 }  // namespace
 
 PlanModel::PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
-                     const Plan& pinned)
+                     const Plan& pinned, size_t candidates_max)
     : graph_(graph),
       model_(machine, mesh),
-      candidates_(MakeCandidateSets(graph, model_, pinned)),
+      candidates_(MakeCandidateSets(graph, model_, pinned, candidates_max)),
       pauses_(FindPauses(graph)) {
   AddReaders();
   AddStates(pinned);

@@ -26,7 +26,7 @@ class PlanModel {
 
   // `graph` must outlive the model. `pinned` must have passed ParsePlan.
   PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
-            const Plan& pinned);
+            const Plan& pinned, size_t candidates_max);
 
   // Points in time: one a call, in order.
   int points() const { return static_cast<int>(graph_.calls.size()); }

@@ -6,6 +6,7 @@
 #include "compiler/plan/assignment.h"
 #include "compiler/plan/plan_model.h"
 #include "compiler/plan/repair.h"
+#include "compiler/plan/try_all.h"
 
 namespace tatami {
 namespace {
@@ -32,7 +33,15 @@ class Pricing {
   void Run() {
     for (int round = 0; round < kRoundsMax; ++round) {
       Solve();
+      if (round == 0 && FewerCombinationsThan(model_, kCombinationsTried)) {
+        if (const auto best = TryAll(model_, capacity_)) {
+          Offer(Describe(*best));
+          bound_ = best_.ns;
+        }
+        return;
+      }
       if (best_.over <= 0 && best_.ns - bound_ <= kGapGoal * best_.ns) return;
+      if (round == kRoundOfDoubt && best_.over > 0 && ProvenTooMuch()) return;
       if (!Step()) return;
     }
   }
@@ -42,6 +51,8 @@ class Pricing {
 
  private:
   static constexpr int kRoundsMax = 24;
+  static constexpr int kRoundOfDoubt = 2;
+  static constexpr double kCombinationsTried = 1e5;
   static constexpr double kGapGoal = 0.005, kSolveGoal = 0.001;
   static constexpr double kMemory = 0.5;  // of the last directions
   static constexpr double kHope = 1.2;    // the goal while nothing fits, over the bound
@@ -73,6 +84,22 @@ class Pricing {
     std::vector<int> repaired = found.state;
     RepairAndImprove(model_, capacity_, repaired);
     Offer(Describe(std::move(repaired)));
+  }
+
+  // True when even the assignment that holds least at the point where the best one is
+  // most over holds too much.
+  bool ProvenTooMuch() const {
+    int fullest = 0;
+    for (int t = 1; t < model_.points(); ++t) {
+      if (best_.bytes[t] - capacity_[t] > best_.bytes[fullest] - capacity_[fullest]) {
+        fullest = t;
+      }
+    }
+    // Dear enough that time, all of it, weighs less than a byte.
+    std::vector<double> price(model_.points(), 0.0);
+    price[fullest] = best_.ns;
+    const Assignment least = SolveAssignment(model_.Problem(price), {});
+    return least.bound / best_.ns > static_cast<double>(capacity_[fullest]) + 2;
   }
 
   // Keeps the faster of two that fit, else the one that is less over.
@@ -119,8 +146,8 @@ struct PlanSearch::Impl {
 
 PlanSearch::PlanSearch(const Graph& graph, const MachineSpec& machine,
                        const SearchOptions& options)
-    : impl_(std::make_unique<Impl>(
-          Impl{PlanModel(graph, machine, options.mesh, options.pinned)})) {}
+    : impl_(std::make_unique<Impl>(Impl{PlanModel(
+          graph, machine, options.mesh, options.pinned, options.candidates_max)})) {}
 PlanSearch::~PlanSearch() = default;
 
 SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {

@@ -14,7 +14,8 @@ namespace tatami {
 
 struct SearchOptions {
   Mesh mesh;
-  Plan pinned;  // calls named here keep what the plan says of them
+  Plan pinned;                 // calls named here keep what the plan says of them
+  size_t candidates_max = 32;  // of a call
 };
 
 struct SearchResult {

@@ -49,6 +49,8 @@ double SecondsSince(int64_t& mark_ns) {
   return s;
 }
 
+constexpr uint8_t kPoison = 0xff;  // a NaN in every float type
+
 class EmulatorImpl : public Emulator {
  public:
   EmulatorImpl(std::shared_ptr<const Program> program, Transport& transport,
@@ -66,7 +68,7 @@ class EmulatorImpl : public Emulator {
     fed_.resize(p.feeds.size());
     for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
       TATAMI_ASSIGN_OR_RETURN(SramArena arena, SramArena::Create(p.sram_bytes));
-      if (options_.poison_sram) std::memset(arena.at(0), 0xff, arena.bytes());
+      if (options_.poison_sram) std::memset(arena.at(0), kPoison, arena.bytes());
       arenas_.push_back(std::move(arena));
       sram_.push_back(arenas_.back().at(0));
     }
@@ -129,6 +131,15 @@ class EmulatorImpl : public Emulator {
   }
 
   const LinkBytes& link_bytes() const override { return links_; }
+  int64_t high_water_bytes() const override {
+    int64_t highest = 0;
+    for (const SramArena& arena : arenas_) {
+      int64_t end = arena.bytes();
+      while (end > highest && *arena.at(end - 1) == std::byte{kPoison}) --end;
+      highest = std::max(highest, end);
+    }
+    return highest;
+  }
   const StepTimes& times() const override { return times_; }
   const Program& program() const override { return *program_; }
 

@@ -79,6 +79,10 @@ class Emulator {
   // Bytes that the nodes hosted here received in one step, by link, counted as they
   // moved.
   virtual const LinkBytes& link_bytes() const = 0;
+  // The end of the highest byte of SRAM that any node hosted here has written since
+  // Create, found by what is left of the poison. REQUIRES:
+  // EmulatorOptions::poison_sram.
+  virtual int64_t high_water_bytes() const = 0;
   virtual const StepTimes& times() const = 0;  // of all steps so far
   // One entry a call in program order; empty unless EmulatorOptions::time_calls.
   virtual std::vector<CallTime> call_times() const = 0;

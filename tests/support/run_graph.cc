@@ -16,7 +16,8 @@ namespace {
 
 absl::Status RunRank(std::shared_ptr<const Program> program, Transport& transport,
                      const std::map<std::string, Bytes>& values,
-                     const RunOptions& options, RunResult& result, LinkBytes& links) {
+                     const RunOptions& options, RunResult& result, LinkBytes& links,
+                     int64_t& high_water) {
   TATAMI_ASSIGN_OR_RETURN(const auto emulator,
                           Emulator::Create(program, transport,
                                            {.threads = options.threads,
@@ -40,6 +41,7 @@ absl::Status RunRank(std::shared_ptr<const Program> program, Transport& transpor
     if (transport.rank() == 0) result.states[state.name] = std::move(bytes);
   }
   links = emulator->link_bytes();
+  high_water = emulator->high_water_bytes();
   return absl::OkStatus();
 }
 
@@ -97,16 +99,19 @@ absl::StatusOr<RunResult> RunProgram(const Program& program,
   RunResult result{.link_bytes = LinkBytes(program.mesh), .program = program};
   std::vector<absl::Status> statuses(options.ranks);
   std::vector<LinkBytes> links(options.ranks, LinkBytes(program.mesh));
+  std::vector<int64_t> high_water(options.ranks, 0);
   std::vector<std::thread> threads;
   for (int r = 0; r < options.ranks; ++r) {
     threads.emplace_back([&, r] {
-      statuses[r] = RunRank(shared, *transports[r], values, options, result, links[r]);
+      statuses[r] = RunRank(shared, *transports[r], values, options, result, links[r],
+                            high_water[r]);
     });
   }
   for (std::thread& t : threads) t.join();
   for (int r = 0; r < options.ranks; ++r) {
     TATAMI_RETURN_IF_ERROR(statuses[r]);
     result.link_bytes.Add(links[r]);
+    result.high_water_bytes = std::max(result.high_water_bytes, high_water[r]);
   }
   return result;
 }

@@ -33,6 +33,7 @@ struct RunResult {
   std::map<std::string, Bytes> outputs;  // after the last step
   std::map<std::string, Bytes> states;   // after the last step
   LinkBytes link_bytes{Mesh{}};          // counted, of one step, summed over ranks
+  int64_t high_water_bytes = 0;          // of the node that wrote highest
   Program program;
 };
 

@@ -1,0 +1,88 @@
+// What the planner says a program needs is what it takes when it runs: the highest byte
+// of SRAM written, and the bytes over every link.
+#include <gtest/gtest.h>
+
+#include "compiler/compile.h"
+#include "compiler/test_graphs.h"
+#include "compiler/training_step.h"
+#include "core/error.h"
+#include "core/test_draw.h"
+#include "models/model.h"
+#include "tests/support/run_graph.h"
+
+namespace tatami {
+namespace {
+
+// One step of the program in arenas of exactly its SRAM.
+void ExpectRunTakesWhatThePlanSays(const Compiled& compiled, const std::string& what) {
+  const Program& p = compiled.program;
+  const auto values = testing::DrawValues(compiled.graph, 1, 8, 8.0, 2);
+  const auto run = testing::RunProgram(p, values, {.threads = 2});
+  ASSERT_TRUE(run.ok()) << what << ": " << run.status();
+  EXPECT_EQ(run->link_bytes, CountLinkBytes(p)) << what;
+  ASSERT_LE(p.peak_bytes(), p.sram_bytes) << what;
+  // Storages are as long as their alignment; what they hold may end before.
+  const int64_t high = (run->high_water_bytes + kSramAlignment - 1) / kSramAlignment;
+  EXPECT_EQ(high * kSramAlignment,
+            (p.peak_bytes() + kSramAlignment - 1) / kSramAlignment * kSramAlignment)
+      << what;
+}
+
+struct ZooCase {
+  std::string preset, machine;
+  Mesh mesh;
+  int64_t batch = 0;  // 0: the preset's
+};
+class Zoo : public ::testing::TestWithParam<ZooCase> {};
+
+TEST_P(Zoo, TakesWhatThePlanSays) {
+  const auto preset = FindModel(GetParam().preset);
+  const auto machine = LoadMachine(GetParam().machine);
+  ASSERT_TRUE(preset.ok() && machine.ok()) << preset.status() << machine.status();
+  GraphBuilder g(preset->name);
+  const int64_t batch = GetParam().batch > 0 ? GetParam().batch : preset->batch;
+  const BuiltModel model = BuildModel(g, *preset, batch, Mode::kTrain);
+  AddTrainingStep(g, model.loss, model.parameters, {.name = "adamw"});
+  auto graph = g.Finish();
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto compiled = Compile(*std::move(graph), *machine, {.mesh = GetParam().mesh});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  ExpectRunTakesWhatThePlanSays(*compiled, GetParam().preset);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Zoo,
+    ::testing::Values(ZooCase{"drivenet-tiny", "d1_die", {4, 4}},
+                      ZooCase{"drivenet-small", "d1_die", {8, 8}},
+                      ZooCase{"drivenet-small", "d1_die", {18, 19}},
+                      ZooCase{"drivenet-steering", "d1_die", {8, 8}},
+                      ZooCase{"resnet-tiny", "d1_die", {6, 10}},
+                      ZooCase{"resnet18", "d1_die", {18, 19}, 4}));
+
+// Random networks and random SRAM: refused at compile time, or run within it.
+TEST(Fit, RandomNetworksFitOrAreRefused) {
+  MachineSpec machine = *LoadMachine("d1_die");
+  int fit = 0, refused = 0;
+  for (uint64_t seed = 0; seed < 500; ++seed) {
+    Draw draw{.bits = std::mt19937_64(seed)};
+    const Graph graph = DrawTrainingStep(seed, 2 + seed % 3);
+    const Mesh mesh{draw(1, 4), draw(1, 4)};
+    machine.sram_bytes =
+        machine.code_bytes_reserved + (int64_t{1} << draw(16, 21)) + 64 * draw(0, 1000);
+    const auto compiled = Compile(graph, machine, {.mesh = mesh});
+    if (!compiled.ok()) {
+      ASSERT_EQ(GetErrorCode(compiled.status()), ErrorCode::kDoesNotFit)
+          << "seed " << seed << ": " << compiled.status();
+      ++refused;
+      continue;
+    }
+    ++fit;
+    ExpectRunTakesWhatThePlanSays(*compiled, "seed " + std::to_string(seed));
+  }
+  std::cout << fit << " fit and ran, " << refused << " were refused\n";
+  EXPECT_GT(fit, 100);
+  EXPECT_GT(refused, 100);
+}
+
+}  // namespace
+}  // namespace tatami
