@@ -179,14 +179,46 @@ bool AddGatherOrReduction(const Placement& from, const Placement& to,
   return true;
 }
 
+// Routes in O(1) each: what begins and what ends at each link is kept, and summed along
+// the lines at the end.
 void AddEveryPair(const Placement& from, const Placement& to, const AxisList& resolve,
                   int64_t bytes, const Mesh& mesh, LinkBytes& links) {
+  LinkBytes changes(mesh);
+  std::vector<int64_t>& change = changes.raw();
+  const auto add = [&](NodeCoord begin, NodeCoord end, LinkBytes::Direction direction,
+                       int64_t n) {
+    change[NodeIndex(begin, mesh) * 4 + direction] += n;
+    change[NodeIndex(end, mesh) * 4 + direction] -= n;
+  };
   for (int64_t n = 0; n < mesh.nodes(); ++n) {
     const NodeCoord node = NodeAt(n, mesh);
-    ForEachSource(from, resolve, to.BoxAt(node, mesh), node, mesh,
-                  [&](NodeCoord source, const Box& box) {
-                    links.AddRoute(source, node, NumElements(box) * bytes);
-                  });
+    ForEachSource(
+        from, resolve, to.BoxAt(node, mesh), node, mesh,
+        [&](NodeCoord source, const Box& box) {
+          const int64_t moved = NumElements(box) * bytes;
+          const NodeCoord corner{source.row, node.col};
+          add(source, corner,
+              node.col > source.col ? LinkBytes::kEast : LinkBytes::kWest, moved);
+          add(corner, node,
+              node.row > source.row ? LinkBytes::kSouth : LinkBytes::kNorth, moved);
+        });
+  }
+  std::vector<int64_t>& raw = links.raw();
+  const auto sum_line = [&](NodeCoord at, int64_t step_rows, int64_t step_cols,
+                            int64_t count, LinkBytes::Direction direction) {
+    int64_t passing = 0;
+    for (; count > 0; --count, at.row += step_rows, at.col += step_cols) {
+      const int64_t i = NodeIndex(at, mesh) * 4 + direction;
+      raw[i] += passing += change[i];
+    }
+  };
+  for (int64_t r = 0; r < mesh.rows; ++r) {
+    sum_line({r, 0}, 0, 1, mesh.cols, LinkBytes::kEast);
+    sum_line({r, mesh.cols - 1}, 0, -1, mesh.cols, LinkBytes::kWest);
+  }
+  for (int64_t c = 0; c < mesh.cols; ++c) {
+    sum_line({0, c}, 1, 0, mesh.rows, LinkBytes::kSouth);
+    sum_line({mesh.rows - 1, c}, -1, 0, mesh.rows, LinkBytes::kNorth);
   }
 }
 
