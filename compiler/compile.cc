@@ -86,6 +86,7 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
                             LowerEvenIfTooLarge(out.graph, found.plan, target));
     if (lowered.fit.ok()) {
       TATAMI_RETURN_IF_ERROR(VerifyProgram(lowered.program));
+      if (options.choices) out.choices = planner.ChoicesAround(found, capacity);
       out.plan = std::move(found.plan);
       out.step_ns = found.step_ns;
       out.program = std::move(lowered.program);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "compiler/plan/choices.h"
 #include "core/graph.h"
 #include "core/machine.h"
 #include "core/plan.h"
@@ -14,6 +16,7 @@ namespace tatami {
 struct CompileOptions {
   Mesh mesh;
   std::string pinned_plan;  // text of a plan or of a part of one; may be empty
+  bool choices = false;     // fill Compiled::choices, for who explains the plan
 };
 
 struct Compiled {
@@ -23,6 +26,11 @@ struct Compiled {
   double step_ns = 0;    // modelled
   double bound_ns = 0;   // modelled: no plan that the search considers is faster
   double compile_s = 0;  // measured
+  // By call of `graph`: what the search chose from. Empty unless asked for.
+  std::vector<std::vector<PlanChoice>> choices;
+
+  // How far the plan may be from the best that the search considers, of its own time.
+  double gap() const { return step_ns > 0 ? (step_ns - bound_ns) / step_ns : 0; }
 };
 
 // Runs the passes, searches a plan (again with dearer memory when one does not fit),

@@ -164,21 +164,27 @@ class PlanReader {
 
 }  // namespace
 
+std::string CallPlan::ToString(const Mesh& mesh) const {
+  std::string out;
+  const auto append = [&](absl::string_view text) {
+    if (!text.empty()) absl::StrAppend(&out, out.empty() ? "" : " ", text);
+  };
+  append(open ? "any" : CutsToString(cuts, mesh));
+  if (result) {
+    append("->");
+    append(CutsToString(*result, mesh));
+  }
+  if (recompute) append(*recompute ? "recompute" : "keep");
+  return out;
+}
+
 std::string Plan::ToString(const Graph& graph) const {
   std::string out = absl::StrCat("mesh ", mesh.ToString(), "\n");
   for (const GraphCall& call : graph.calls) {
     absl::StrAppend(&out, call.name, ":");
     if (const auto it = calls.find(call.name); it != calls.end()) {
-      const CallPlan& plan = it->second;
-      const auto append = [&](absl::string_view text) {
-        if (!text.empty()) absl::StrAppend(&out, " ", text);
-      };
-      append(plan.open ? "any" : CutsToString(plan.cuts, mesh));
-      if (plan.result) {
-        append("->");
-        append(CutsToString(*plan.result, mesh));
-      }
-      if (plan.recompute) append(*plan.recompute ? "recompute" : "keep");
+      const std::string line = it->second.ToString(mesh);
+      absl::StrAppend(&out, line.empty() ? "" : " ", line);
     }
     absl::StrAppend(&out, "\n");
   }

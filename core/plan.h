@@ -29,6 +29,8 @@ struct CallPlan {
   // True: late consumers read a second run of the call (compiler/lower/recompute.h).
   // Nullopt: left to the search, and not so in lowering.
   std::optional<bool> recompute;
+
+  std::string ToString(const Mesh& mesh) const;  // a line of the plan, after its ':'
   friend bool operator==(const CallPlan&, const CallPlan&) = default;
 };
 

@@ -362,23 +362,26 @@ std::vector<int64_t> PlanModel::Memory(const std::vector<int>& state) const {
 Plan PlanModel::PlanOf(const std::vector<int>& state) const {
   Plan plan{.mesh = model_.mesh()};
   for (int c = 0; c < points(); ++c) {
-    const State& s = states_[c][state[c]];
-    const Candidate& k = candidates_[c][s.candidate];
-    const OpCall call = graph_.CallOf(c);
-    const IndexRule rule = (*call.op->rule)(call);
-    CallPlan& out = plan.calls[graph_.calls[c].name];
-    const auto name_cuts = [&](const std::vector<AxisList>& axes) {
-      Cuts cuts;
-      for (size_t f = 0; f < axes.size(); ++f) {
-        if (!axes[f].empty()) cuts[rule.factors[f].name] = axes[f];
-      }
-      return cuts;
-    };
-    out.cuts = name_cuts(k.placement.factor_axes);
-    if (!k.placement.made.partial.empty()) out.result = name_cuts(k.result_axes);
-    if (s.again) out.recompute = true;
+    plan.calls[graph_.calls[c].name] = CallPlanOf(c, states_[c][state[c]]);
   }
   return plan;
+}
+
+CallPlan PlanModel::CallPlanOf(int index, const State& state) const {
+  const Candidate& k = candidates_[index][state.candidate];
+  const OpCall call = graph_.CallOf(index);
+  const IndexRule rule = (*call.op->rule)(call);
+  const auto name_cuts = [&](const std::vector<AxisList>& axes) {
+    Cuts cuts;
+    for (size_t f = 0; f < axes.size(); ++f) {
+      if (!axes[f].empty()) cuts[rule.factors[f].name] = axes[f];
+    }
+    return cuts;
+  };
+  CallPlan out{.cuts = name_cuts(k.placement.factor_axes)};
+  if (!k.placement.made.partial.empty()) out.result = name_cuts(k.result_axes);
+  if (state.again) out.recompute = true;
+  return out;
 }
 
 }  // namespace tatami

@@ -10,6 +10,7 @@
 #include "compiler/lower/recompute.h"
 #include "compiler/plan/assignment.h"
 #include "compiler/plan/candidate_sets.h"
+#include "compiler/plan/choices.h"
 #include "core/machine.h"
 #include "core/plan.h"
 
@@ -43,6 +44,10 @@ class PlanModel {
   // What changes when `call` alone takes another state: its part of the time, which is
   // returned, and of the memory, which is appended.
   double Around(int call, const std::vector<int>& state, Spans& spans) const;
+  // What each state of `call` comes to while the others keep theirs; `capacity` is in
+  // bytes, by point.
+  std::vector<PlanChoice> ChoicesOf(int call, const std::vector<int>& state,
+                                    const std::vector<int64_t>& capacity) const;
 
  private:
   struct State {
@@ -60,6 +65,7 @@ class PlanModel {
   void AddUses();
   int OwnerOf(int value) const;
   Placement HeldBy(int value, int candidate) const;
+  CallPlan CallPlanOf(int call, const State& state) const;
   bool UpdatesInPlace(int call) const;
   int EndOf(int value) const;
 

@@ -155,10 +155,20 @@ SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {
   pricing.Run();
   const Found& best = pricing.best();
   return {.plan = impl_->model.PlanOf(best.state),
+          .state = best.state,
           .step_ns = best.ns,
           .bound_ns = pricing.bound(),
           .bytes = best.bytes,
           .fits = best.over <= 0};
+}
+
+std::vector<std::vector<PlanChoice>> PlanSearch::ChoicesAround(
+    const SearchResult& found, const std::vector<int64_t>& capacity) const {
+  std::vector<std::vector<PlanChoice>> out;
+  for (int c = 0; c < impl_->model.points(); ++c) {
+    out.push_back(impl_->model.ChoicesOf(c, found.state, capacity));
+  }
+  return out;
 }
 
 }  // namespace tatami

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "compiler/plan/choices.h"
 #include "core/graph.h"
 #include "core/machine.h"
 #include "core/plan.h"
@@ -20,6 +21,7 @@ struct SearchOptions {
 
 struct SearchResult {
   Plan plan;
+  std::vector<int> state;      // the same, by call: one of the call's choices
   double step_ns = 0;          // modelled
   double bound_ns = 0;         // no combination of candidates that fits is faster
   std::vector<int64_t> bytes;  // modelled, by call, of the fullest node; code apart
@@ -38,6 +40,10 @@ class PlanSearch {
   // The best plan that holds at most `capacity[c]` bytes while call c runs; where none
   // was found, the one that came nearest. Deterministic.
   SearchResult Run(const std::vector<int64_t>& capacity);
+
+  // By call: what the search chose from, as seen from what Run found for `capacity`.
+  std::vector<std::vector<PlanChoice>> ChoicesAround(
+      const SearchResult& found, const std::vector<int64_t>& capacity) const;
 
  private:
   struct Impl;

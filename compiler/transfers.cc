@@ -1,0 +1,119 @@
+#include "compiler/transfers.h"
+
+#include <algorithm>
+
+namespace tatami {
+namespace {
+
+class Attribution {
+ public:
+  explicit Attribution(const Program& program)
+      : program_(program),
+        origins_(OriginsOf(program)),
+        filled_by_(program.buffers.size(), nullptr) {
+    for (const Superstep& superstep : program.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) {
+        // What a state gets at the end of the step is no reader's.
+        if (!program.buffers[e.to].persistent) filled_by_[e.to] = &e;
+      }
+    }
+  }
+
+  ProgramTransfers Run() {
+    out_.of_call.resize(program_.calls.size());
+    std::vector<const ExchangeOp*> combined(program_.buffers.size(), nullptr);
+    for (const Superstep& superstep : program_.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) {
+        if (!e.resolve.empty()) combined[e.from] = &e;
+      }
+    }
+    for (const Superstep& superstep : program_.supersteps) {
+      for (const ComputeOp& compute : superstep.computes) {
+        std::vector<Transfer>& transfers = out_.of_call[compute.call];
+        for (const int in : compute.in) AddChain(in, transfers);
+        std::vector<const ExchangeOp*> phases;
+        for (int b = compute.out; combined[b] != nullptr; b = combined[b]->to) {
+          phases.push_back(combined[b]);
+          filled_by_[combined[b]->to] = nullptr;
+        }
+        if (!phases.empty()) transfers.push_back(Describe(phases));
+      }
+    }
+    for (const Superstep& superstep : program_.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) {
+        if (program_.buffers[e.to].persistent) out_.at_end.push_back(Describe({&e}));
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // The exchanges that lead to `buffer` and that no earlier reader has.
+  void AddChain(int buffer, std::vector<Transfer>& transfers) {
+    std::vector<const ExchangeOp*> chain;
+    while (filled_by_[buffer] != nullptr) {
+      chain.push_back(filled_by_[buffer]);
+      filled_by_[buffer] = nullptr;
+      buffer = chain.back()->from;
+    }
+    if (!chain.empty()) transfers.push_back(Describe(chain));
+  }
+
+  Transfer Describe(const std::vector<const ExchangeOp*>& chain) const {
+    std::vector<int64_t> bytes(program_.mesh.nodes(), 0);
+    for (const ExchangeOp* e : chain) {
+      const ProgramBuffer &from = program_.buffers[e->from],
+                          &to = program_.buffers[e->to];
+      for (int64_t n = 0; n < program_.mesh.nodes(); ++n) {
+        const NodeCoord node = NodeAt(n, program_.mesh);
+        ForEachSource(from.placement, e->resolve,
+                      to.placement.BoxAt(node, program_.mesh), node, program_.mesh,
+                      [&](NodeCoord source, const Box& box) {
+                        if (source == node) return;
+                        bytes[n] += NumElements(box) * ByteSize(from.type.dtype);
+                      });
+      }
+    }
+    return {.from = origins_[chain.back()->from],
+            .combines = !chain.front()->resolve.empty(),
+            .exchanges = static_cast<int>(chain.size()),
+            .bytes_max = *std::max_element(bytes.begin(), bytes.end())};
+  }
+
+  const Program& program_;
+  const std::vector<BufferOrigin> origins_;
+  std::vector<const ExchangeOp*> filled_by_;  // by buffer; null once attributed
+  ProgramTransfers out_;
+};
+
+}  // namespace
+
+std::vector<BufferOrigin> OriginsOf(const Program& program) {
+  std::vector<BufferOrigin> out(program.buffers.size());
+  for (const ProgramFeed& feed : program.feeds) {
+    out[feed.buffer] = {BufferOrigin::kInput, feed.input};
+  }
+  for (const Superstep& superstep : program.supersteps) {
+    for (const ComputeOp& compute : superstep.computes) {
+      out[compute.out] = {BufferOrigin::kCall, program.calls[compute.call].name};
+    }
+  }
+  // After the calls: the next value of a state may have a buffer of its own.
+  for (const ProgramState& state : program.states) {
+    out[state.buffer] = {BufferOrigin::kState, state.name};
+  }
+  for (const Superstep& superstep : program.supersteps) {
+    for (const ExchangeOp& e : superstep.exchanges) {
+      if (program.buffers[e.to].persistent) continue;
+      out[e.to] = out[e.from];
+      out[e.to].staged = e.resolve.empty();
+    }
+  }
+  return out;
+}
+
+ProgramTransfers TransfersOf(const Program& program) {
+  return Attribution(program).Run();
+}
+
+}  // namespace tatami
