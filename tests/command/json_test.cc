@@ -1,4 +1,5 @@
 // The names that scripts rely on: the keys of --json, per command.
+#include <algorithm>
 #include <set>
 
 #include "gmock/gmock.h"
@@ -8,6 +9,7 @@
 namespace tatami::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
 std::set<std::string> KeysOf(const nlohmann::json& object) {
@@ -42,10 +44,53 @@ TEST(Json, Compile) {
   EXPECT_THAT(
       KeysOf(object),
       IsSupersetOf({"model", "machine", "mesh", "fits", "peak_bytes", "sram_bytes",
-                    "step_ns", "compile_s", "link_bytes", "program_hash"}));
+                    "step_ns", "bound_ns", "gap", "compile_s", "link_bytes",
+                    "link_bytes_max", "peak_bytes_by_class", "program_hash"}));
   EXPECT_EQ(object["mesh"], "2x3");
   EXPECT_EQ(object["fits"], true);
   EXPECT_EQ(object["sram_bytes"], 1310720);
+  const double step_ns = object["step_ns"], bound_ns = object["bound_ns"];
+  EXPECT_LE(bound_ns, step_ns);
+  EXPECT_GT(bound_ns, 0);
+  EXPECT_DOUBLE_EQ(object["gap"], (step_ns - bound_ns) / step_ns);
+  EXPECT_LE(object["link_bytes_max"], object["link_bytes"]);
+  int64_t nodes = 0, peak_bytes = 0;
+  for (const auto& node_class : object["peak_bytes_by_class"]) {
+    nodes += node_class["nodes"].get<int64_t>();
+    peak_bytes = std::max(peak_bytes, node_class["peak_bytes"].get<int64_t>());
+    EXPECT_LT(node_class["row"], 2);
+    EXPECT_LT(node_class["col"], 3);
+  }
+  EXPECT_EQ(nodes, 6);
+  EXPECT_EQ(peak_bytes, object["peak_bytes"]);
+}
+
+// --explain takes a call or nothing, whatever follows it.
+TEST(Compile, ExplainTakesACallOrNothing) {
+  const Scratch scratch;
+  const auto explain = [&](std::vector<std::string> words) {
+    words.insert(words.begin(),
+                 {"compile", "--model", "drivenet-tiny", "--machine", "d1_die"});
+    words.insert(words.end(), {"--mesh", "2x2"});
+    return RunTatami(words, {.folder = scratch.path()});
+  };
+  const Outcome all = explain({"--explain"});
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  const Outcome one = explain({"--explain=mul"}), same = explain({"--explain", "mul"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  const auto explanation = [](const Outcome& o) {
+    return o.out.substr(0, o.out.find("\ndrivenet-tiny fits"));
+  };
+  EXPECT_EQ(explanation(one), explanation(same));
+  EXPECT_THAT(explanation(one), HasSubstr("\nmul f32[2,2,16,24,3]"));
+  EXPECT_THAT(explanation(all), HasSubstr("\nmul f32[2,2,16,24,3]"));
+  EXPECT_GT(explanation(all).size(), 10 * explanation(one).size());
+  ExpectRefused(scratch,
+                {"compile", "--model", "drivenet-tiny", "--machine", "d1_die", "--mesh",
+                 "2x2", "--explain=mull"},
+                2,
+                "E0101: --explain: no call 'mull' in 'drivenet-tiny'; did you mean "
+                "'mul'? --explain alone lists all of them.");
 }
 
 TEST(Json, Machines) {

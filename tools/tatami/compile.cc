@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "compiler/explain.h"
 #include "core/error.h"
 #include "core/proto/wire.h"
 #include "core/status_macros.h"
@@ -15,39 +16,15 @@
 namespace tatami {
 namespace {
 
+// What --explain alone means; no call can have this name.
+constexpr char kExplainAll[] = "*";
+
 struct CompileFlags {
   ModelFlags model;
   std::string optimizer = "adamw", save_plan, save_program;
-  bool explain = false, json = false;
+  std::string explain;  // kExplainAll or the name of a call
+  bool json = false;
 };
-
-// One line a call: its cut, its place, and what its inputs cost to bring.
-void Explain(const Compiled& c) {
-  std::cout << absl::StreamFormat("%-44s %-22s %-14s %s\n", "call", "output", "cut",
-                                  "transfers");
-  for (size_t s = 0; s < c.program.supersteps.size(); ++s) {
-    const Superstep& superstep = c.program.supersteps[s];
-    for (const ExchangeOp& e : superstep.exchanges) {
-      const ProgramBuffer& to = c.program.buffers[e.to];
-      std::cout << absl::StreamFormat(
-          "  superstep %-4d %s %s%s\n", s, to.name,
-          to.placement.ToString(c.program.mesh),
-          e.resolve.empty() ? ""
-                            : " combined along " + ToString(e.resolve, c.program.mesh));
-    }
-    for (const ComputeOp& compute : superstep.computes) {
-      const ProgramCall& call = c.program.calls[compute.call];
-      std::string cuts;
-      const auto it = c.plan.calls.find(call.name);
-      for (const auto& [factor, axes] : it->second.cuts) {
-        cuts +=
-            (cuts.empty() ? "" : " ") + factor + "=" + ToString(axes, c.program.mesh);
-      }
-      std::cout << absl::StreamFormat("%-44s %-22s %s\n", call.name,
-                                      call.call->out.ToString(), cuts);
-    }
-  }
-}
 
 // What --json tells of a choice that does not fit: the keys that are known then.
 nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& overflow) {
@@ -61,9 +38,47 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
           {"superstep", overflow.superstep}};
 }
 
+nlohmann::json CompiledObject(const Compiled& c, const LinkBytes& links) {
+  nlohmann::json by_class = nlohmann::json::array();
+  for (const NodeClass& node_class : c.program.classes) {
+    by_class.push_back({{"row", node_class.example.row},
+                        {"col", node_class.example.col},
+                        {"nodes", node_class.nodes},
+                        {"peak_bytes", node_class.peak_bytes}});
+  }
+  return {{"model", c.program.model},
+          {"machine", c.program.machine},
+          {"mesh", c.program.mesh.ToString()},
+          {"fits", true},
+          {"peak_bytes", c.program.peak_bytes()},
+          {"peak_bytes_by_class", std::move(by_class)},
+          {"sram_bytes", c.program.sram_bytes},
+          {"step_ns", c.step_ns},
+          {"bound_ns", c.bound_ns},
+          {"gap", c.gap()},
+          {"compile_s", c.compile_s},
+          {"link_bytes", links.total()},
+          {"link_bytes_max", links.max()},
+          {"program_hash", c.program.Hash()}};
+}
+
+void PrintCompiled(const Compiled& c, const LinkBytes& links) {
+  std::cout << absl::StreamFormat(
+      "%s fits %s %s: peak %.1f of %.1f KiB on %d node classes, %d supersteps, %d "
+      "calls\n"
+      "step %.1f us (modelled), within %.1f %% of the best plan considered\n"
+      "%.1f MiB over links (busiest %.1f KiB), compiled in %.2f s, program %s\n",
+      c.program.model, c.program.machine, c.program.mesh.ToString(),
+      c.program.peak_bytes() / 1024.0, c.program.sram_bytes / 1024.0,
+      c.program.classes.size(), c.program.supersteps.size(), c.program.calls.size(),
+      c.step_ns / 1e3, 100 * c.gap(), links.total() / 1048576.0, links.max() / 1024.0,
+      c.compile_s, c.program.Hash());
+}
+
 // On failure, `failure` gets what --json tells beside the error.
 absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
-  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  TATAMI_ASSIGN_OR_RETURN(ModelChoice choice, ResolveModelFlags(flags.model));
+  choice.explained = !flags.explain.empty();
   const absl::StatusOr<Compiled> compiled = CompileTraining(
       choice, {.name = flags.optimizer, .weight_decay = choice.preset.weight_decay});
   if (const auto overflow = GetSramOverflow(compiled.status())) {
@@ -80,33 +95,18 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
                                 ? SerializeProgram(c.program, WireForm::kBinary)
                                 : c.program.ToString()));
   }
-  if (flags.explain) Explain(c);
+  if (flags.explain == kExplainAll) {
+    std::cout << ExplainPlan(c) << "\n";
+  } else if (!flags.explain.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(const std::string text, ExplainCall(c, flags.explain));
+    std::cout << text << "\n";
+  }
   const LinkBytes links = CountLinkBytes(c.program);
   if (flags.json) {
-    const nlohmann::json object = {{"model", c.program.model},
-                                   {"machine", c.program.machine},
-                                   {"mesh", c.program.mesh.ToString()},
-                                   {"fits", true},
-                                   {"peak_bytes", c.program.peak_bytes()},
-                                   {"sram_bytes", c.program.sram_bytes},
-                                   {"step_ns", c.step_ns},
-                                   {"compile_s", c.compile_s},
-                                   {"link_bytes", links.total()},
-                                   {"program_hash", c.program.Hash()}};
-    std::cout << object.dump() << std::endl;
-    return absl::OkStatus();
+    std::cout << CompiledObject(c, links).dump() << std::endl;
+  } else {
+    PrintCompiled(c, links);
   }
-  std::cout << absl::StreamFormat(
-      "%s fits %s %s: peak %.1f of %.1f KiB on %d node classes, %d supersteps, %d "
-      "calls\n"
-      "step %.1f us (modelled), %.1f MiB over links (busiest %.1f KiB), compiled in "
-      "%.2f s, "
-      "program %s\n",
-      c.program.model, c.program.machine, c.program.mesh.ToString(),
-      c.program.peak_bytes() / 1024.0, c.program.sram_bytes / 1024.0,
-      c.program.classes.size(), c.program.supersteps.size(), c.program.calls.size(),
-      c.step_ns / 1e3, links.total() / 1048576.0, links.max() / 1024.0, c.compile_s,
-      c.program.Hash());
   return absl::OkStatus();
 }
 
@@ -121,15 +121,23 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
   AddModelFlags(*command, flags->model);
   command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
       ->capture_default_str();
-  command->add_flag("--explain", flags->explain, "every call's cut and transfers");
+  const CLI::Option* explain =
+      command
+          ->add_option("--explain", flags->explain,
+                       "why each call is cut so, and what else was considered; with "
+                       "the name of a CALL, all of it")
+          ->expected(0, 1)
+          ->type_name("[CALL]");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");
   command->add_option("--save_program", flags->save_program,
                       "write the program: to FILE.tatami for `tatami inspect`, "
                       "else as text");
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
-  command->callback(
-      [flags, &outcome] { outcome.status = RunCompile(*flags, outcome.failure); });
+  command->callback([flags, explain, &outcome] {
+    if (explain->count() > 0 && flags->explain.empty()) flags->explain = kExplainAll;
+    outcome.status = RunCompile(*flags, outcome.failure);
+  });
 }
 
 }  // namespace tatami

@@ -62,7 +62,9 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
   AddTrainingStep(g, model.loss, model.parameters, optimizer);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
-                 {.mesh = choice.mesh, .pinned_plan = choice.pinned_plan});
+                 {.mesh = choice.mesh,
+                  .pinned_plan = choice.pinned_plan,
+                  .choices = choice.explained});
 }
 
 absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {

@@ -28,6 +28,7 @@ struct ModelChoice {
   Mesh mesh;
   int64_t batch = 1;
   std::string pinned_plan;  // text
+  bool explained = false;   // Compiled::choices is wanted
 };
 // Errors: E0101, E0102, E0103, E0105, E0401 for a plan file that is not there.
 absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags);
