@@ -11,6 +11,7 @@
 #include "core/status_macros.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/what_if.h"
 #include "tools/tatami/write_file.h"
 
 namespace tatami {
@@ -23,6 +24,7 @@ struct CompileFlags {
   ModelFlags model;
   std::string optimizer = "adamw", save_plan, save_program;
   std::string explain;  // kExplainAll or the name of a call
+  std::vector<std::string> scenarios;
   bool json = false;
 };
 
@@ -75,17 +77,7 @@ void PrintCompiled(const Compiled& c, const LinkBytes& links) {
       c.compile_s, c.program.Hash());
 }
 
-// On failure, `failure` gets what --json tells beside the error.
-absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
-  TATAMI_ASSIGN_OR_RETURN(ModelChoice choice, ResolveModelFlags(flags.model));
-  choice.explained = !flags.explain.empty();
-  const absl::StatusOr<Compiled> compiled = CompileTraining(
-      choice, {.name = flags.optimizer, .weight_decay = choice.preset.weight_decay});
-  if (const auto overflow = GetSramOverflow(compiled.status())) {
-    failure = RefusalObject(choice, *overflow);
-  }
-  TATAMI_RETURN_IF_ERROR(compiled.status());
-  const Compiled& c = *compiled;
+absl::Status SaveFiles(const Compiled& c, const CompileFlags& flags) {
   if (!flags.save_plan.empty()) {
     TATAMI_RETURN_IF_ERROR(WriteFile(flags.save_plan, c.plan.ToString(c.graph)));
   }
@@ -95,6 +87,35 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
                                 ? SerializeProgram(c.program, WireForm::kBinary)
                                 : c.program.ToString()));
   }
+  return absl::OkStatus();
+}
+
+// On failure, `failure` gets what --json tells beside the error.
+absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
+  TrainingChoice choice;
+  TATAMI_ASSIGN_OR_RETURN(choice.model, ResolveModelFlags(flags.model));
+  choice.optimizer = {.name = flags.optimizer,
+                      .weight_decay = choice.model.preset.weight_decay};
+  TATAMI_ASSIGN_OR_RETURN(const std::vector<Scenario> scenarios,
+                          ParseScenarios(flags.scenarios, choice));
+  choice.model.explained = !flags.explain.empty();
+  const absl::StatusOr<Compiled> compiled =
+      CompileTraining(choice.model, choice.optimizer);
+  if (const auto overflow = GetSramOverflow(compiled.status())) {
+    failure = RefusalObject(choice.model, *overflow);
+  } else {
+    TATAMI_RETURN_IF_ERROR(compiled.status());
+  }
+  std::vector<ScenarioOutcome> outcomes;
+  if (!scenarios.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(outcomes,
+                            TryScenarios(scenarios, choice.model.batch, compiled));
+    failure["what_if"] = ScenarioJson(outcomes);
+    std::cout << ScenarioTable(outcomes) << std::endl;
+  }
+  TATAMI_RETURN_IF_ERROR(compiled.status());
+  const Compiled& c = *compiled;
+  TATAMI_RETURN_IF_ERROR(SaveFiles(c, flags));
   if (flags.explain == kExplainAll) {
     std::cout << ExplainPlan(c) << "\n";
   } else if (!flags.explain.empty()) {
@@ -102,11 +123,13 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
     std::cout << text << "\n";
   }
   const LinkBytes links = CountLinkBytes(c.program);
-  if (flags.json) {
-    std::cout << CompiledObject(c, links).dump() << std::endl;
-  } else {
+  if (!flags.json) {
     PrintCompiled(c, links);
+    return absl::OkStatus();
   }
+  nlohmann::json object = CompiledObject(c, links);
+  if (!scenarios.empty()) object["what_if"] = ScenarioJson(outcomes);
+  std::cout << object.dump() << std::endl;
   return absl::OkStatus();
 }
 
@@ -128,6 +151,12 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
                        "the name of a CALL, all of it")
           ->expected(0, 1)
           ->type_name("[CALL]");
+  command
+      ->add_option("--if", flags->scenarios,
+                   "what if: mesh=8x8, batch=16, sram=1.0MiB, link=0.5x, clock=1.2x, "
+                   "machine=NAME or optimizer=sgd, several joined by ','; repeatable")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE,..");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");
   command->add_option("--save_program", flags->save_program,
                       "write the program: to FILE.tatami for `tatami inspect`, "
