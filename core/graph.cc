@@ -9,6 +9,17 @@
 #include "core/status_macros.h"
 
 namespace tatami {
+namespace {
+
+// The last two components: where the tree lies on the disk is nobody's business.
+absl::string_view ShortPath(absl::string_view path) {
+  const size_t file = path.rfind('/');
+  if (file == path.npos || file == 0) return path;
+  const size_t folder = path.rfind('/', file - 1);
+  return folder == path.npos ? path : path.substr(folder + 1);
+}
+
+}  // namespace
 
 OpCall Graph::CallOf(int call) const {
   const GraphCall& c = calls[call];
@@ -145,7 +156,10 @@ Value GraphBuilder::State(absl::string_view name, TensorType type, Init init,
 
 Value GraphBuilder::Call(const OpDef& op, std::vector<Value> in, Attrs attrs) {
   if (!status_.ok()) return {};
-  GraphCall call{.op = &op, .attrs = std::move(attrs), .name = UniqueName(*op.name)};
+  GraphCall call{.op = &op,
+                 .attrs = std::move(attrs),
+                 .name = UniqueName(*op.name),
+                 .source = source_};
   std::vector<TensorType> types;
   for (Value v : in) {
     if (!v.valid()) {
@@ -199,10 +213,18 @@ absl::StatusOr<Graph> GraphBuilder::Finish() {
   return std::move(graph_);
 }
 
-GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name)
-    : g_(g), length_(g.scope_.size()) {
+GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name,
+                           std::source_location here)
+    : Scope(g, name, absl::StrCat(ShortPath(here.file_name()), ":", here.line())) {}
+
+GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name, std::string source)
+    : g_(g), length_(g.scope_.size()), outer_source_(std::move(g.source_)) {
   absl::StrAppend(&g_.scope_, name, ".");
+  g_.source_ = std::move(source);
 }
-GraphBuilder::Scope::~Scope() { g_.scope_.resize(length_); }
+GraphBuilder::Scope::~Scope() {
+  g_.scope_.resize(length_);
+  g_.source_ = std::move(outer_source_);
+}
 
 }  // namespace tatami

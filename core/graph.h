@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -80,10 +81,13 @@ class GraphBuilder {
   void Fail(absl::Status status);
   absl::StatusOr<Graph> Finish();
 
-  // Names of calls and states made while a Scope lives start with "name.".
+  // Names of calls and states made while a Scope lives start with "name.", and these
+  // calls come from where the Scope was opened, or from `source`.
   class Scope {
    public:
-    Scope(GraphBuilder& g, absl::string_view name);
+    Scope(GraphBuilder& g, absl::string_view name,
+          std::source_location here = std::source_location::current());
+    Scope(GraphBuilder& g, absl::string_view name, std::string source);
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -91,6 +95,7 @@ class GraphBuilder {
    private:
     GraphBuilder& g_;
     size_t length_;
+    std::string outer_source_;
   };
 
  private:
@@ -100,6 +105,7 @@ class GraphBuilder {
   Graph graph_;
   absl::Status status_;
   std::string scope_;
+  std::string source_;  // "models/drivenet.cc:31" of the innermost scope
   std::map<std::string, int> name_uses_;
 };
 

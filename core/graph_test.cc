@@ -1,5 +1,6 @@
 #include "core/graph.h"
 
+#include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/toy_ops.h"
 #include "gmock/gmock.h"
@@ -57,6 +58,27 @@ TEST(GraphBuilder, NamesStayUnique) {
   const auto graph = g.Finish();
   ASSERT_TRUE(graph.ok()) << graph.status();
   EXPECT_THAT(graph->ToString(), HasSubstr("%toy_rows_2:"));
+}
+
+TEST(GraphBuilder, ACallComesFromTheLineOfItsInnermostScope) {
+  GraphBuilder g("net");
+  const Value x = g.Input("x", F32({4, 8})), w = g.Input("w", F32({8, 8}));
+  const auto source = [&] {
+    g.Call(ToyMatmulOp(), {x, w});
+    return g.graph().calls.back().source;
+  };
+  EXPECT_EQ(source(), "");
+  {
+    const GraphBuilder::Scope outer(g, "outer");
+    const std::string here = absl::StrCat("core/graph_test.cc:", __LINE__ - 1);
+    EXPECT_EQ(source(), here);
+    {
+      const GraphBuilder::Scope inner(g, "inner", "models/net.cc:7");
+      EXPECT_EQ(source(), "models/net.cc:7");
+    }
+    EXPECT_EQ(source(), here);
+  }
+  EXPECT_EQ(source(), "");
 }
 
 TEST(GraphBuilder, TheFirstErrorSticks) {

@@ -1,13 +1,16 @@
 // Layers that several families share: an op with its states.
 #pragma once
 
+#include <source_location>
+
 #include "core/graph.h"
 #include "models/model.h"
 #include "ops/conv.h"
 
 namespace tatami {
 
-// Builds layers into one graph and collects their parameters.
+// Builds layers into one graph and collects their parameters. The calls of a layer come
+// from `here`, the line of the model that asks for the layer.
 class LayerBuilder {
  public:
   LayerBuilder(GraphBuilder& g, Mode mode) : g_(g), mode_(mode) {}
@@ -23,18 +26,23 @@ class LayerBuilder {
   // `kernel` has one size per spatial dim, "same" padding for stride 1, halves (rounded
   // up) for stride 2.
   Value Conv(absl::string_view name, Value x, int64_t channels,
-             std::vector<int64_t> kernel, std::vector<int64_t> stride);
+             std::vector<int64_t> kernel, std::vector<int64_t> stride,
+             std::source_location here = std::source_location::current());
   // As Conv, with a bias that starts at zero and weights scaled by `gain`.
   Value ConvWithBias(absl::string_view name, Value x, int64_t channels,
-                     std::vector<int64_t> kernel, double gain);
+                     std::vector<int64_t> kernel, double gain,
+                     std::source_location here = std::source_location::current());
   // Batch norm; in kTrain also updates the running statistics "NAME.mean" and
   // "NAME.variance" with momentum 0.1, as PyTorch does.
-  Value BatchNorm(absl::string_view name, Value x);
+  Value BatchNorm(absl::string_view name, Value x,
+                  std::source_location here = std::source_location::current());
   // Conv, batch norm, relu.
   Value ConvBlock(absl::string_view name, Value x, int64_t channels,
-                  std::vector<int64_t> kernel, std::vector<int64_t> stride);
+                  std::vector<int64_t> kernel, std::vector<int64_t> stride,
+                  std::source_location here = std::source_location::current());
   // x [N, C] -> [N, features].
-  Value Linear(absl::string_view name, Value x, int64_t features);
+  Value Linear(absl::string_view name, Value x, int64_t features,
+               std::source_location here = std::source_location::current());
 
  private:
   Value ConvWeight(Value x, int64_t channels, const std::vector<int64_t>& kernel,

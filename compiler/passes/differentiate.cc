@@ -29,7 +29,7 @@ std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
     if (rule.function == nullptr) continue;
     CallSite site{.attrs = call.attrs, .in = {}, .out = {call.out}};
     for (int v : call.in) site.in.push_back({v});
-    const GraphBuilder::Scope scope(g, absl::StrCat("d_", call.name));
+    const GraphBuilder::Scope scope(g, absl::StrCat("d_", call.name), call.source);
     const std::vector<Value> d_in = rule.function(g, site, d_out);
     for (size_t i = 0; i < d_in.size(); ++i) {
       const int v = call.in[i];
