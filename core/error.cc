@@ -91,9 +91,10 @@ absl::Status Annotate(absl::Status status, absl::string_view context) {
 }
 
 void AttachSramOverflow(const SramOverflow& o, absl::Status& status) {
-  status.SetPayload(kOverflowUrl,
-                    absl::Cord(absl::StrCat(o.row, " ", o.col, " ", o.superstep, " ",
-                                            o.needed_bytes, " ", o.available_bytes)));
+  status.SetPayload(
+      kOverflowUrl,
+      absl::Cord(absl::StrCat(o.row, " ", o.col, " ", o.superstep, " ", o.needed_bytes,
+                              " ", o.available_bytes, " ", o.state_bytes)));
 }
 
 std::optional<SramOverflow> GetSramOverflow(const absl::Status& status) {
@@ -101,11 +102,12 @@ std::optional<SramOverflow> GetSramOverflow(const absl::Status& status) {
   if (!payload) return std::nullopt;
   const std::vector<std::string> parts = absl::StrSplit(std::string(*payload), ' ');
   SramOverflow o;
-  if (parts.size() != 5 || !absl::SimpleAtoi(parts[0], &o.row) ||
+  if (parts.size() != 6 || !absl::SimpleAtoi(parts[0], &o.row) ||
       !absl::SimpleAtoi(parts[1], &o.col) ||
       !absl::SimpleAtoi(parts[2], &o.superstep) ||
       !absl::SimpleAtoi(parts[3], &o.needed_bytes) ||
-      !absl::SimpleAtoi(parts[4], &o.available_bytes)) {
+      !absl::SimpleAtoi(parts[4], &o.available_bytes) ||
+      !absl::SimpleAtoi(parts[5], &o.state_bytes)) {
     return std::nullopt;
   }
   return o;

@@ -61,6 +61,7 @@ struct SramOverflow {
   int64_t superstep = 0;     // where its peak is
   int64_t needed_bytes = 0;
   int64_t available_bytes = 0;
+  int64_t state_bytes = 0;  // part of needed_bytes: what lives across steps
 };
 void AttachSramOverflow(const SramOverflow& overflow, absl::Status& status);
 std::optional<SramOverflow> GetSramOverflow(const absl::Status& status);

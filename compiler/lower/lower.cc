@@ -2,8 +2,8 @@
 
 #include "compiler/lower/memory.h"
 #include "compiler/lower/recompute.h"
+#include "compiler/lower/refusal.h"
 #include "compiler/lower/schedule.h"
-#include "core/error.h"
 #include "core/status_macros.h"
 
 namespace tatami {
@@ -23,8 +23,9 @@ absl::StatusOr<Lowered> LowerEvenIfTooLarge(const Graph& graph, const Plan& plan
   scheduled.program.machine = target.machine;
   scheduled.program.sram_bytes = target.sram_bytes;
   scheduled.program.code_bytes = target.code_bytes;
-  absl::Status fit = AssignMemory(scheduled);
-  if (!fit.ok() && GetErrorCode(fit) != ErrorCode::kDoesNotFit) return fit;
+  absl::Status fit = AssignMemory(scheduled)
+                         ? absl::OkStatus()
+                         : DoesNotFit(scheduled.program, expanded.graph);
   return Lowered{std::move(scheduled.program), std::move(fit)};
 }
 

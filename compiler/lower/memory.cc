@@ -4,9 +4,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "core/check.h"
-#include "core/error.h"
 #include "core/packing.h"
 
 namespace tatami {
@@ -152,81 +150,6 @@ void FindNodeClasses(Program& program) {
   }
 }
 
-std::string Kib(int64_t bytes) { return absl::StrFormat("%.1f KiB", bytes / 1024.0); }
-
-// The message of E0301: the worst node, its peak tick, and the largest tensors alive
-// then.
-absl::Status DoesNotFit(const Program& program, const Ticks& ticks) {
-  const NodeClass& worst = *std::max_element(
-      program.classes.begin(), program.classes.end(),
-      [](const auto& a, const auto& b) { return a.peak_bytes < b.peak_bytes; });
-  const auto alive = [&](size_t s, int tick) {
-    return program.storage_lifetime[s].first <= tick &&
-           tick <= program.storage_lifetime[s].second;
-  };
-  int peak_tick = 0;
-  int64_t most = -1;
-  for (int tick = 0; tick < ticks.count; ++tick) {
-    int64_t sum = 0;
-    for (size_t s = 0; s < worst.storage_bytes.size(); ++s) {
-      if (alive(s, tick)) sum += worst.storage_bytes[s];
-    }
-    if (sum > most) most = sum, peak_tick = tick;
-  }
-  std::vector<std::pair<int64_t, int>> largest;  // bytes, buffer
-  std::vector<bool> seen(worst.storage_bytes.size(), false);
-  for (size_t b = 0; b < program.buffers.size(); ++b) {
-    const int s = program.buffers[b].storage;
-    if (s < 0 || seen[s] || !alive(s, peak_tick)) continue;
-    seen[s] = true;
-    largest.emplace_back(worst.storage_bytes[s], static_cast<int>(b));
-  }
-  std::sort(largest.rbegin(), largest.rend());
-  const int64_t over = worst.peak_bytes - program.sram_bytes;
-  int64_t nodes_over = 0;
-  for (const NodeClass& c : program.classes) {
-    if (c.peak_bytes > program.sram_bytes) nodes_over += c.nodes;
-  }
-  std::string message = absl::StrCat(
-      "'", program.model, "' does not fit. Node (", worst.example.row, ",",
-      worst.example.col, ") needs ", Kib(worst.peak_bytes), " at ",
-      ticks.names[peak_tick], " (tick ", peak_tick, " of ", ticks.count, ") and has ",
-      Kib(program.sram_bytes), ": ", Kib(over), " (",
-      absl::StrFormat("%.1f", 100.0 * over / program.sram_bytes), " %) too much.\n");
-  absl::StrAppend(&message, "  ", absl::StrFormat("%-12s", Kib(program.code_bytes)),
-                  " code\n");
-  for (size_t i = 0; i < largest.size() && i < 8; ++i) {
-    const ProgramBuffer& b = program.buffers[largest[i].second];
-    const auto& life = program.storage_lifetime[b.storage];
-    absl::StrAppend(&message, "  ", absl::StrFormat("%-12s", Kib(largest[i].first)),
-                    " ", b.name, " ", b.type.ToString(),
-                    b.persistent
-                        ? " (kept across steps)"
-                        : absl::StrCat(" (ticks ", life.first, "-", life.second, ")"),
-                    "\n");
-  }
-  if (largest.size() > 8)
-    absl::StrAppend(&message, "  and ", largest.size() - 8, " more\n");
-  absl::StrAppend(
-      &message, "  ", nodes_over, " of ", program.mesh.nodes(),
-      " nodes are over.\nUse a larger --mesh, a smaller --batch or a smaller model. "
-      "Meaning and further remedies: docs/errors/E0301.md");
-  absl::Status status = MakeError(ErrorCode::kDoesNotFit, message);
-  int superstep = 0, tick = 0;
-  for (const Superstep& s : program.supersteps) {
-    tick += 1 + static_cast<int>(s.computes.size());
-    if (peak_tick < tick) break;
-    ++superstep;
-  }
-  AttachSramOverflow({.row = worst.example.row,
-                      .col = worst.example.col,
-                      .superstep = superstep,
-                      .needed_bytes = worst.peak_bytes,
-                      .available_bytes = program.sram_bytes},
-                     status);
-  return status;
-}
-
 }  // namespace
 
 Ticks TicksOf(const Program& program) {
@@ -261,7 +184,7 @@ Ticks TicksOf(const Program& program) {
   return ticks;
 }
 
-absl::Status AssignMemory(ScheduledProgram& scheduled) {
+bool AssignMemory(ScheduledProgram& scheduled) {
   Program& program = scheduled.program;
   Ticks ticks = TicksOf(program);
   Superstep copies;
@@ -295,7 +218,7 @@ absl::Status AssignMemory(ScheduledProgram& scheduled) {
     for (const PackedItem& item : items) c.address.push_back(item.offset);
     fits &= c.peak_bytes <= program.sram_bytes;
   }
-  return fits ? absl::OkStatus() : DoesNotFit(program, ticks);
+  return fits;
 }
 
 std::vector<int64_t> BytesByTick(const Program& program, int ticks) {

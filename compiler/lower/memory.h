@@ -1,7 +1,6 @@
 // Memory: lifetimes, storages and addresses; the second half of lowering.
 #pragma once
 
-#include "absl/status/status.h"
 #include "compiler/lower/schedule.h"
 
 namespace tatami {
@@ -22,8 +21,8 @@ Ticks TicksOf(const Program& program);
 std::vector<int64_t> BytesByTick(const Program& program, int ticks);
 
 // Fills storages, lifetimes, node classes and addresses of `scheduled.program`; adds a
-// last superstep of local copies for states that cannot be updated in place. Error:
-// E0301 with an SramOverflow payload.
-absl::Status AssignMemory(ScheduledProgram& scheduled);
+// last superstep of local copies for states that cannot be updated in place. True when
+// every class of nodes fits its SRAM.
+bool AssignMemory(ScheduledProgram& scheduled);
 
 }  // namespace tatami
