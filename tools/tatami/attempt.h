@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "tools/tatami/model_flags.h"
@@ -22,6 +23,21 @@ struct Attempt {
 };
 // Not to fit is an outcome. Errors: those of CompileTraining but E0301.
 absl::StatusOr<Attempt> TryTraining(const TrainingChoice& choice);
+
+// Where --batch max stops: a host's memory has room for more than is useful.
+constexpr int64_t kBatchLimit = 1 << 16;
+
+// The largest batch up to `most` whose training and evaluation fit, as doubling and
+// then bisection find it; 0 where not even 1 fits. `choice` may have any batch.
+struct LargestBatch {
+  int64_t batch = 0;
+  int tried = 0;
+};
+absl::StatusOr<LargestBatch> FindLargestBatch(TrainingChoice choice, int64_t most);
+
+// Where --batch max was given: puts it, or else 1, into `choice` and returns a line
+// that says so; returns "" where it was not.
+absl::StatusOr<std::string> ResolveBatchMax(TrainingChoice& choice, int64_t most);
 
 // What one outcome of CompileTraining amounts to.
 absl::StatusOr<Attempt> AttemptOf(const absl::StatusOr<Compiled>& compiled);

@@ -8,6 +8,7 @@
 #include "core/status_macros.h"
 #include "tools/bench/bench_packing.h"
 #include "tools/bench/bench_step.h"
+#include "tools/tatami/attempt.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
 #include "tools/tatami/parse_failure.h"
@@ -77,13 +78,18 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
     return MakeError(ErrorCode::kBadFlag,
                      "--runs, --steps and --threads must be at least 1");
   }
-  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  TrainingChoice training{.optimizer = {.name = flags.optimizer, .weight_decay = 0}};
+  TATAMI_ASSIGN_OR_RETURN(training.model, ResolveModelFlags(flags.model));
+  TATAMI_ASSIGN_OR_RETURN(const std::string largest,
+                          ResolveBatchMax(training, kBatchLimit));
+  std::cout << largest << std::flush;
+  const ModelChoice& choice = training.model;
   const StepSetup setup{.preset = choice.preset,
                         .machine = choice.machine,
                         .mesh = choice.mesh,
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
-                        .optimizer = {.name = flags.optimizer, .weight_decay = 0},
+                        .optimizer = training.optimizer,
                         .learning_rate = flags.learning_rate,
                         .emulator = {.threads = flags.threads}};
   const BenchStepOptions options{.runs = flags.runs, .steps = flags.steps};

@@ -11,6 +11,7 @@
 #include "core/status_macros.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/remedies.h"
 #include "tools/tatami/what_if.h"
 #include "tools/tatami/write_file.h"
 
@@ -38,6 +39,17 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
           {"sram_bytes", overflow.available_bytes},
           {"worst_node", {overflow.row, overflow.col}},
           {"superstep", overflow.superstep}};
+}
+
+nlohmann::json RemediesJson(const Remedies& remedies) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const Remedy& remedy : remedies.fit) {
+    out.push_back({{"flags", remedy.flags},
+                   {"without_plan", remedy.without_plan},
+                   {"peak_bytes", remedy.attempt.peak_bytes},
+                   {"step_ns", remedy.attempt.step_ns}});
+  }
+  return out;
 }
 
 nlohmann::json CompiledObject(const Compiled& c, const LinkBytes& links) {
@@ -96,13 +108,17 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   TATAMI_ASSIGN_OR_RETURN(choice.model, ResolveModelFlags(flags.model));
   choice.optimizer = {.name = flags.optimizer,
                       .weight_decay = choice.model.preset.weight_decay};
+  TATAMI_ASSIGN_OR_RETURN(const std::string largest,
+                          ResolveBatchMax(choice, kBatchLimit));
+  std::cout << largest << std::flush;
   TATAMI_ASSIGN_OR_RETURN(const std::vector<Scenario> scenarios,
                           ParseScenarios(flags.scenarios, choice));
   choice.model.explained = !flags.explain.empty();
-  const absl::StatusOr<Compiled> compiled =
-      CompileTraining(choice.model, choice.optimizer);
+  Remedies remedies;
+  const absl::StatusOr<Compiled> compiled = CompileOrAdvise(choice, &remedies);
   if (const auto overflow = GetSramOverflow(compiled.status())) {
     failure = RefusalObject(choice.model, *overflow);
+    failure["remedies"] = RemediesJson(remedies);
   } else {
     TATAMI_RETURN_IF_ERROR(compiled.status());
   }
@@ -128,6 +144,7 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
     return absl::OkStatus();
   }
   nlohmann::json object = CompiledObject(c, links);
+  object["batch"] = choice.model.batch;
   if (!scenarios.empty()) object["what_if"] = ScenarioJson(outcomes);
   std::cout << object.dump() << std::endl;
   return absl::OkStatus();

@@ -10,13 +10,30 @@
 
 namespace tatami {
 
+namespace {
+
+CLI::Validator BatchCheck() {
+  return CLI::Validator(
+      [at_least_1 = AtLeast(1)](std::string& text) {
+        if (text != "max") return at_least_1(text);
+        text = absl::StrCat(kBatchMax);
+        return std::string();
+      },
+      "");
+}
+
+}  // namespace
+
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--model", flags.model, "name of a model, see `tatami models`")
       ->capture_default_str();
   command.add_option("--machine", flags.machine,
                      "name of a machine or a .textproto file, see `tatami machines`");
   command.add_option("--mesh", flags.mesh, "rows x columns of nodes, as 8x8");
-  command.add_option("--batch", flags.batch, "samples in one step")->check(AtLeast(1));
+  command
+      .add_option("--batch", flags.batch,
+                  "samples in one step, or max for the most that fit")
+      ->transform(BatchCheck());
   command.add_option("--plan", flags.plan_file,
                      "file that pins cuts of calls; the search fills in the rest");
 }

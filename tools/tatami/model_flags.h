@@ -13,6 +13,9 @@
 
 namespace tatami {
 
+// --batch max: the largest that fits.
+constexpr int64_t kBatchMax = -1;
+
 // As given; empty or 0 means the preset's.
 struct ModelFlags {
   std::string model = "drivenet-small";
@@ -26,7 +29,7 @@ struct ModelChoice {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
-  int64_t batch = 1;
+  int64_t batch = 1;        // or kBatchMax, until LargestBatch has found it
   std::string pinned_plan;  // text
   bool explained = false;   // Compiled::choices is wanted
 };

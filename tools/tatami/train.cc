@@ -17,6 +17,7 @@
 #include "tools/tatami/launch.h"
 #include "tools/tatami/model_flags.h"
 #include "tools/tatami/parse_failure.h"
+#include "tools/tatami/remedies.h"
 
 namespace tatami {
 namespace {
@@ -154,28 +155,38 @@ absl::Status CheckTrainable(const ModelChoice& choice, int np) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Transport>> StartTransport(int np) {
+  if (!LaunchedByMpi()) return MakeSingleTransport();
+  TATAMI_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport, MakeMpiTransport());
+  if (transport->size() > 1 && np > 1 && transport->size() != np) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("mpirun started ", transport->size(), " ranks and --np is ", np,
+                     ". Leave --np out under an mpirun of your own."));
+  }
+  return transport;
+}
+
+OptimizerOptions OptimizerOf(const TrainFlags& flags, const ModelPreset& preset) {
+  return {.name = flags.optimizer,
+          .weight_decay =
+              flags.weight_decay >= 0 ? flags.weight_decay : preset.weight_decay,
+          .clip_norm = flags.clip_norm};
+}
+
 // When it started ranks of its own, their exit code goes to `ranks_exit_code`.
 absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_code) {
-  TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveModelFlags(flags.model));
+  TATAMI_ASSIGN_OR_RETURN(ModelChoice choice, ResolveModelFlags(flags.model));
   TATAMI_RETURN_IF_ERROR(CheckTrainable(choice, flags.np));
-  TATAMI_ASSIGN_OR_RETURN(const TrainerOptions options,
-                          MakeTrainerOptions(choice, flags));
+  TATAMI_ASSIGN_OR_RETURN(TrainerOptions options, MakeTrainerOptions(choice, flags));
   TATAMI_ASSIGN_OR_RETURN(HeldOut held_out, ParseHeldOut(flags.held_out));
   if (flags.np > 1 && !LaunchedByMpi()) {
     TATAMI_ASSIGN_OR_RETURN(ranks_exit_code, RunUnderMpirun(flags.np, flags.threads));
     return absl::OkStatus();
   }
 
-  std::unique_ptr<Transport> transport = MakeSingleTransport();
-  if (LaunchedByMpi()) {
-    TATAMI_ASSIGN_OR_RETURN(transport, MakeMpiTransport());
-  }
-  if (transport->size() > 1 && flags.np > 1 && transport->size() != flags.np) {
-    return MakeError(
-        ErrorCode::kBadFlag,
-        absl::StrCat("mpirun started ", transport->size(), " ranks and --np is ",
-                     flags.np, ". Leave --np out under an mpirun of your own."));
-  }
+  TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<Transport> transport,
+                          StartTransport(flags.np));
   const bool root = transport->rank() == 0;
   TATAMI_ASSIGN_OR_RETURN(
       const ClipDataset data,
@@ -188,22 +199,26 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
                      " predicts them. Give a folder of pictures with a "
                      "labels file, as data/sullychen_garage."));
   }
-  const OptimizerOptions optimizer{.name = flags.optimizer,
-                                   .weight_decay = flags.weight_decay >= 0
-                                                       ? flags.weight_decay
-                                                       : choice.preset.weight_decay,
-                                   .clip_norm = flags.clip_norm};
-  TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileTraining(choice, optimizer));
+  TrainingChoice training{choice, OptimizerOf(flags, choice.preset)};
+  TATAMI_ASSIGN_OR_RETURN(
+      const std::string largest,
+      ResolveBatchMax(training, std::max<int64_t>(1, data.train_clips())));
+  choice = training.model;
+  options.batch = choice.batch;
+  // Every rank plans the remedies, so that none ends before the one that tells them.
+  TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileOrAdvise(training));
   TATAMI_ASSIGN_OR_RETURN(Compiled evaluate, CompileEvaluation(choice));
   if (root) {
-    std::cerr << absl::StreamFormat(
-        "%s on %s %s, ranks x threads %d x %d\n"
-        "%d training clips, %d held out\n"
-        "SRAM peak %d of %d KiB, %d supersteps, compiled in %.2f s\n",
-        choice.preset.name, choice.machine.name, choice.mesh.ToString(),
-        transport->size(), flags.threads, data.train_clips(), data.held_out_clips(),
-        train.program.peak_bytes() / 1024, train.program.sram_bytes / 1024,
-        train.program.supersteps.size(), train.compile_s + evaluate.compile_s);
+    std::cerr << largest
+              << absl::StreamFormat(
+                     "%s on %s %s, ranks x threads %d x %d\n"
+                     "%d training clips, %d held out\n"
+                     "SRAM peak %d of %d KiB, %d supersteps, compiled in %.2f s\n",
+                     choice.preset.name, choice.machine.name, choice.mesh.ToString(),
+                     transport->size(), flags.threads, data.train_clips(),
+                     data.held_out_clips(), train.program.peak_bytes() / 1024,
+                     train.program.sram_bytes / 1024, train.program.supersteps.size(),
+                     train.compile_s + evaluate.compile_s);
   }
   TATAMI_RETURN_IF_ERROR(CheckRanksAgree(*transport, train.program));
   PosixStorage storage;
