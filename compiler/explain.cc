@@ -115,7 +115,7 @@ class Explainer {
     absl::StrAppend(
         &out_,
         "\nall that the search considered, the other calls as planned "
-        "(* chosen, - does not fit)\n",
+        "(* chosen, - unfit)\n",
         absl::StrFormat("  %8s %9s %9s %9s %9s %9s  cut\n", "time", "compute",
                         "combine", "brought", "taken", "peak KiB"));
     Row(Chosen(c));

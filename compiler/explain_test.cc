@@ -51,6 +51,7 @@ TEST(Explain, OneCallTellsItsRuleInWords) {
   size_t first = 0;
   while (!lines[first].ends_with("  cut")) ++first;
   EXPECT_EQ(lines[first + 1].substr(0, 2), "* ");
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 80u) << line;
   int rows = 0;
   for (size_t i = first + 1; i < lines.size(); ++i) {
     if (!lines[i].empty() && lines[i].substr(0, 60).find(" ns") != lines[i].npos) {
