@@ -213,9 +213,8 @@ absl::StatusOr<Graph> GraphBuilder::Finish() {
   return std::move(graph_);
 }
 
-GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name,
-                           std::source_location here)
-    : Scope(g, name, absl::StrCat(ShortPath(here.file_name()), ":", here.line())) {}
+GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name, CallerLine here)
+    : Scope(g, name, absl::StrCat(ShortPath(here.file), ":", here.line)) {}
 
 GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name, std::string source)
     : g_(g), length_(g.scope_.size()), outer_source_(std::move(g.source_)) {

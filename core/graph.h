@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -61,6 +60,17 @@ struct Graph {
 // Checks shapes, unique names, order of calls, rules; what a pass must leave true.
 absl::Status VerifyGraph(const Graph& graph);
 
+// The line that calls a function whose last parameter has this as its default:
+// std::source_location, which Clang 14 does not have.
+struct CallerLine {
+  const char* file;
+  int line;
+  static constexpr CallerLine Current(const char* file = __builtin_FILE(),
+                                      int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 // Builds a graph. The first error sticks and is returned by Finish(), so models and
 // gradients read as plain expressions.
 class GraphBuilder {
@@ -86,7 +96,7 @@ class GraphBuilder {
   class Scope {
    public:
     Scope(GraphBuilder& g, absl::string_view name,
-          std::source_location here = std::source_location::current());
+          CallerLine here = CallerLine::Current());
     Scope(GraphBuilder& g, absl::string_view name, std::string source);
     ~Scope();
     Scope(const Scope&) = delete;

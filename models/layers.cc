@@ -48,7 +48,7 @@ Value LayerBuilder::ConvWeight(Value x, int64_t channels,
 
 Value LayerBuilder::Conv(absl::string_view name, Value x, int64_t channels,
                          std::vector<int64_t> kernel, std::vector<int64_t> stride,
-                         std::source_location here) {
+                         CallerLine here) {
   const GraphBuilder::Scope scope(g_, name, here);
   const Value w = ConvWeight(x, channels, kernel, std::sqrt(2.0));
   return tatami::Conv(g_, x, w, SamePadding(kernel, std::move(stride)));
@@ -56,7 +56,7 @@ Value LayerBuilder::Conv(absl::string_view name, Value x, int64_t channels,
 
 Value LayerBuilder::ConvWithBias(absl::string_view name, Value x, int64_t channels,
                                  std::vector<int64_t> kernel, double gain,
-                                 std::source_location here) {
+                                 CallerLine here) {
   const GraphBuilder::Scope scope(g_, name, here);
   const Value w = ConvWeight(x, channels, kernel, gain);
   const Value bias = Parameter("bias", {channels}, {});
@@ -64,8 +64,7 @@ Value LayerBuilder::ConvWithBias(absl::string_view name, Value x, int64_t channe
                   SamePadding(kernel, std::vector<int64_t>(kernel.size(), 1)));
 }
 
-Value LayerBuilder::BatchNorm(absl::string_view name, Value x,
-                              std::source_location here) {
+Value LayerBuilder::BatchNorm(absl::string_view name, Value x, CallerLine here) {
   const GraphBuilder::Scope scope(g_, name, here);
   const int64_t channels = g_.type(x).rank() > 0 ? g_.type(x).dim(-1) : 1;
   const Value gamma = Parameter("gamma", {channels}, {Init::kConstant, 1.0});
@@ -92,7 +91,7 @@ Value LayerBuilder::BatchNorm(absl::string_view name, Value x,
 
 Value LayerBuilder::ConvBlock(absl::string_view name, Value x, int64_t channels,
                               std::vector<int64_t> kernel, std::vector<int64_t> stride,
-                              std::source_location here) {
+                              CallerLine here) {
   const GraphBuilder::Scope scope(g_, name, here);
   return Relu(g_, BatchNorm("norm",
                             Conv("conv", x, channels, std::move(kernel),
@@ -101,7 +100,7 @@ Value LayerBuilder::ConvBlock(absl::string_view name, Value x, int64_t channels,
 }
 
 Value LayerBuilder::Linear(absl::string_view name, Value x, int64_t features,
-                           std::source_location here) {
+                           CallerLine here) {
   const GraphBuilder::Scope scope(g_, name, here);
   const int64_t in = g_.type(x).rank() == 2 ? g_.type(x).dim(1) : 1;
   const double bound = 1 / std::sqrt(static_cast<double>(in));

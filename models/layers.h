@@ -1,8 +1,6 @@
 // Layers that several families share: an op with its states.
 #pragma once
 
-#include <source_location>
-
 #include "core/graph.h"
 #include "models/model.h"
 #include "ops/conv.h"
@@ -27,22 +25,22 @@ class LayerBuilder {
   // up) for stride 2.
   Value Conv(absl::string_view name, Value x, int64_t channels,
              std::vector<int64_t> kernel, std::vector<int64_t> stride,
-             std::source_location here = std::source_location::current());
+             CallerLine here = CallerLine::Current());
   // As Conv, with a bias that starts at zero and weights scaled by `gain`.
   Value ConvWithBias(absl::string_view name, Value x, int64_t channels,
                      std::vector<int64_t> kernel, double gain,
-                     std::source_location here = std::source_location::current());
+                     CallerLine here = CallerLine::Current());
   // Batch norm; in kTrain also updates the running statistics "NAME.mean" and
   // "NAME.variance" with momentum 0.1, as PyTorch does.
   Value BatchNorm(absl::string_view name, Value x,
-                  std::source_location here = std::source_location::current());
+                  CallerLine here = CallerLine::Current());
   // Conv, batch norm, relu.
   Value ConvBlock(absl::string_view name, Value x, int64_t channels,
                   std::vector<int64_t> kernel, std::vector<int64_t> stride,
-                  std::source_location here = std::source_location::current());
+                  CallerLine here = CallerLine::Current());
   // x [N, C] -> [N, features].
   Value Linear(absl::string_view name, Value x, int64_t features,
-               std::source_location here = std::source_location::current());
+               CallerLine here = CallerLine::Current());
 
  private:
   Value ConvWeight(Value x, int64_t channels, const std::vector<int64_t>& kernel,
