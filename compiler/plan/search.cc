@@ -95,11 +95,12 @@ class Pricing {
         fullest = t;
       }
     }
-    // Dear enough that time, all of it, weighs less than a byte.
+    // So dear that even a plan of a million times the time weighs less than a byte more.
+    const double ns_per_byte = 1e6 * best_.ns;
     std::vector<double> price(model_.points(), 0.0);
-    price[fullest] = best_.ns;
+    price[fullest] = ns_per_byte;
     const Assignment least = SolveAssignment(model_.Problem(price), {});
-    return least.bound / best_.ns > static_cast<double>(capacity_[fullest]) + 2;
+    return least.bound / ns_per_byte > static_cast<double>(capacity_[fullest]) + 1;
   }
 
   // Keeps the faster of two that fit, else the one that is less over.
