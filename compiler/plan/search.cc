@@ -95,7 +95,8 @@ class Pricing {
         fullest = t;
       }
     }
-    // So dear that even a plan of a million times the time weighs less than a byte more.
+    // So dear that even a plan of a million times the time weighs less than a byte
+    // more.
     const double ns_per_byte = 1e6 * best_.ns;
     std::vector<double> price(model_.points(), 0.0);
     price[fullest] = ns_per_byte;
