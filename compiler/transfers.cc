@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/line_sum.h"
+
 namespace tatami {
 namespace {
 
@@ -64,8 +66,15 @@ class Attribution {
     for (const ExchangeOp* e : chain) {
       const ProgramBuffer &from = program_.buffers[e->from],
                           &to = program_.buffers[e->to];
+      const bool line = SumsAlongLine(from.placement, to.placement, e->resolve);
       for (int64_t n = 0; n < program_.mesh.nodes(); ++n) {
         const NodeCoord node = NodeAt(n, program_.mesh);
+        if (line) {
+          bytes[n] += ArrivingSums(to.placement, e->resolve, node) *
+                      NumElements(to.placement.BoxAt(node, program_.mesh)) *
+                      ByteSize(from.type.dtype);
+          continue;
+        }
         ForEachSource(from.placement, e->resolve,
                       to.placement.BoxAt(node, program_.mesh), node, program_.mesh,
                       [&](NodeCoord source, const Box& box) {
@@ -78,6 +87,16 @@ class Attribution {
             .combines = !chain.front()->resolve.empty(),
             .exchanges = static_cast<int>(chain.size()),
             .bytes_max = *std::max_element(bytes.begin(), bytes.end())};
+  }
+
+  // How often a node gets the part that it takes: a root gets what came together on
+  // either side of it, others the result.
+  int64_t ArrivingSums(const Placement& to, const AxisList& resolve,
+                       NodeCoord node) const {
+    const LineSum sum = LineSumAt(to, resolve, node, program_.mesh);
+    if (!(sum.terms[sum.root] == node)) return 1;
+    const auto last = static_cast<int64_t>(sum.terms.size()) - 1;
+    return (sum.root > 0) + (sum.root < last);
   }
 
   const Program& program_;

@@ -1,4 +1,4 @@
-// Bytes that an exchange sends over each link, without a walk over pairs of nodes.
+// Bytes that an exchange sends over each link, from the placements alone.
 #pragma once
 
 #include "core/sharding.h"
@@ -6,10 +6,16 @@
 namespace tatami {
 
 // Adds `times` what it takes to bring every node its box of `to` from the nodes that
-// hold `from` (ForEachSource), elements of `element_bytes`, under X-Y routing. Where
-// each dim is cut along one mesh axis only, rows and columns are counted apart and
-// multiplied: O(sides * sources + nodes). Gathers and reductions are counted by groups:
-// O(nodes * sides) at most. Elsewhere every pair of nodes is routed.
+// hold `from` (ForEachSource), elements of `element_bytes`.
+//
+// Copies travel along the source's row, then along the destination's column, and the
+// routers pass on to several what several need: whatever a node sends crosses a link
+// once. Sums travel along lines where they can (core/line_sum.h); other terms go to
+// their destinations one by one.
+//
+// Where each dim is cut along one mesh axis only, rows and columns are counted apart
+// and multiplied: O(sides * sources + nodes). Gathers and sums along lines are counted
+// in O(nodes). Elsewhere every source and destination is paired.
 void AddExchangeLinks(const Placement& from, const Placement& to,
                       const AxisList& resolve, int64_t element_bytes, int64_t times,
                       const Mesh& mesh, LinkBytes& links);

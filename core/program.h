@@ -24,7 +24,8 @@ struct ProgramBuffer {
 };
 
 // Brings every node the box of `to` from the nodes that hold `from`, combining the
-// terms along `resolve` in ascending order of part.
+// terms along `resolve`: in the order of core/line_sum.h where they come together along
+// a line, else in ascending order of part. core/exchange_links.h says how bytes travel.
 struct ExchangeOp {
   int from = -1, to = -1;
   AxisList resolve;

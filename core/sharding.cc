@@ -59,7 +59,8 @@ bool IsSubAxis(const AxisRef& ref, const Mesh& mesh) {
 }
 
 bool ShareADigit(const AxisRef& a, const AxisRef& b) {
-  return a.axis == b.axis && a.pre < b.pre * b.size && b.pre < a.pre * a.size;
+  return a.axis == b.axis && a.pre % (b.pre * b.size) != 0 &&
+         b.pre % (a.pre * a.size) != 0;
 }
 
 AxisRef WholeAxis(const Mesh& mesh, MeshAxis axis) {

@@ -61,7 +61,9 @@ using AxisList = absl::InlinedVector<AxisRef, 2>;  // major to minor
 
 // True when `ref` names digits that the axis has: size * pre divides its length.
 bool IsSubAxis(const AxisRef& ref, const Mesh& mesh);
-// True when two references to one axis share a digit.
+// True when two references to one axis share a digit, or are digits of number systems
+// that do not go together: of 18 nodes, "y":(1)6 changes with "y":(9)2, as 2 / 3 and 3
+// / 3 differ. Otherwise either can be set and leaves the other as it is.
 bool ShareADigit(const AxisRef& a, const AxisRef& b);
 AxisRef WholeAxis(const Mesh& mesh, MeshAxis axis);
 int64_t Parts(const AxisList& axes);
@@ -123,8 +125,7 @@ Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
 // Calls visit(source node, box) for every box copy that brings `need` to node `to` from
 // a tensor placed as `from`; where copies exist, the nearest in its row and column is
 // taken. With `resolve` (a subset of from.partial) one call is made per term, in
-// ascending order of part, and the copies must be combined in that order. REQUIRES:
-// from.IsPartition().
+// ascending order of part. REQUIRES: from.IsPartition().
 void ForEachSource(const Placement& from, const AxisList& resolve, const Box& need,
                    NodeCoord to, const Mesh& mesh,
                    const std::function<void(NodeCoord, const Box&)>& visit);

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include "core/line_sum.h"
 #include "core/program.h"
 
 namespace tatami {
 namespace {
+
+// Hops' worth of time in which a node passes a sum on with its own term added: 2 T_R +
+// 1 cycles with T_R = 2 of Luczynski et al. (compiler/collective/row_reduce.h).
+constexpr double kCyclesToAdd = 5;
 
 // The largest part of a floor split.
 int64_t LargestPart(int64_t size, int64_t parts) { return (size + parts - 1) / parts; }
@@ -19,6 +24,7 @@ CostModel::CostModel(const MachineSpec& machine, const Mesh& mesh)
       vector_flops_per_ns_(machine.vector_flops_per_s * 1e-9),
       sram_bytes_per_ns_(SramLoadBytesPerS(machine) * 1e-9),
       link_bytes_per_ns_(machine.link_bytes_per_s * 1e-9),
+      hop_ns_(machine.hop_ns),
       // Half the mesh's hops on average, and the same again for the barrier.
       alpha_ns_(machine.hop_ns * static_cast<double>(mesh.rows + mesh.cols)) {
   const int64_t rows[] = {0, mesh.rows / 2, mesh.rows - 1};
@@ -72,19 +78,38 @@ double CostModel::TransferNs(const Placement& held, const Placement& need,
   return ExchangeNs(held, need, dtype);
 }
 
-// How much longer an exchange takes than its busiest node's bytes over one link, when
-// sources and destinations differ in the digits `moving`. A digit of s values and
-// stride t takes t * s / 3 hops on average; a node has two links along an axis, and the
-// middle of a line carries 1.5 times the average: t * s / 4 in all. Both axes work at
-// once.
-double CostModel::Contention(const AxisList& moving) const {
-  double along[2] = {1, 1};
-  for (const AxisRef& ref : moving) {
-    const auto span = static_cast<double>(AxisSize(mesh_, ref.axis) / ref.pre);
-    double& most = along[static_cast<int>(ref.axis)];
-    most = std::max(most, span / 4);
+// How much longer the copies of an exchange take than its busiest node's bytes over one
+// link, when senders differ in the digits `moving` and receivers want parts that differ
+// in the digits `wanted`. What all want passes each link once, so the link to the last
+// node of a line carries just what that node gets. Of q different parts, half are
+// wanted beyond the middle of the line, from each of the half of senders before it: q /
+// 4 of what a node gets. Lines whose nodes lie apart share their links with those
+// between.
+double CostModel::Contention(const AxisList& moving, const AxisList& wanted) const {
+  double most = 1;
+  for (const MeshAxis axis : {MeshAxis::kY, MeshAxis::kX}) {
+    int64_t parts = 1;
+    for (const AxisRef& ref : wanted) {
+      const bool varies = std::any_of(moving.begin(), moving.end(), [&](const auto& m) {
+        return ShareADigit(m, ref);
+      });
+      if (varies && ref.axis == axis) parts *= ref.size;
+    }
+    most = std::max(most, LinesPerLink(moving, axis) *
+                              std::max(1.0, static_cast<double>(parts) / 4));
   }
-  return std::max(along[0], along[1]);
+  return most;
+}
+
+// How many lines of nodes that differ in the digits `moving` share a link of the axis.
+double CostModel::LinesPerLink(const AxisList& moving, MeshAxis axis) const {
+  int64_t span = 1, nodes = 1;
+  for (const AxisRef& ref : moving) {
+    if (ref.axis != axis) continue;
+    span = std::max(span, AxisSize(mesh_, axis) / ref.pre);
+    nodes *= ref.size;
+  }
+  return std::max(1.0, static_cast<double>(span) / static_cast<double>(nodes));
 }
 
 double CostModel::ExchangeNs(const Placement& held, const Placement& need,
@@ -100,26 +125,53 @@ double CostModel::ExchangeNs(const Placement& held, const Placement& need,
     worst = std::max(worst, wanted - own);
   }
   // Digits that cut a dim alike on both sides stay where they are.
-  AxisList moving;
+  AxisList moving, wanted;
   for (size_t d = 0; d < held.dims.size(); ++d) {
     const AxisList &from = held.dims[d].axes, &to = need.dims[d].axes;
     const auto same = std::mismatch(from.begin(), from.end(), to.begin(), to.end());
     moving.insert(moving.end(), same.first, from.end());
+    wanted.insert(wanted.end(), same.second, to.end());
   }
   // A copy within the node still crosses its SRAM port once.
-  return LinkNs(static_cast<double>(worst * ByteSize(dtype)) * Contention(moving)) +
+  return LinkNs(static_cast<double>(worst * ByteSize(dtype)) *
+                Contention(moving, wanted)) +
          static_cast<double>(BytesOf(need, dtype)) / sram_bytes_per_ns_;
 }
 
 double CostModel::ResolveNs(const Placement& made, const Placement& held,
                             DType dtype) const {
   double ns = 0;
+  Placement from = made;
   for (const ResolvePhase& phase : ResolvePhases(made, held)) {
-    const double bytes = static_cast<double>(BytesOf(phase.to, dtype));
-    ns += LinkNs(bytes * static_cast<double>(Parts(phase.resolve) - 1) *
-                 Contention(phase.resolve));
+    ns += SumNs(from, phase.to, phase.resolve, dtype);
+    from = phase.to;
   }
   return ns;
+}
+
+// Along a line, the link next to its end carries each part that is wanted beyond it
+// once. Terms that cannot be combined on their way all arrive, and the middle of the
+// line carries a quarter of all pairs.
+double CostModel::SumNs(const Placement& from, const Placement& to,
+                        const AxisList& resolve, DType dtype) const {
+  const auto bytes = static_cast<double>(BytesOf(to, dtype));
+  const auto terms = static_cast<double>(Parts(resolve));
+  const double lines = LinesPerLink(resolve, resolve[0].axis);
+  if (!SumsAlongLine(from, to, resolve)) {
+    return LinkNs(bytes * (terms - 1) * std::max(1.0, lines * terms / 4));
+  }
+  double parts = 1;
+  for (size_t d = 0; d < to.dims.size(); ++d) {
+    const AxisList& fine = to.dims[d].axes;
+    for (size_t i = from.dims[d].axes.size(); i < fine.size(); ++i) {
+      const bool varies =
+          std::any_of(resolve.begin(), resolve.end(),
+                      [&](const auto& r) { return ShareADigit(r, fine[i]); });
+      if (varies) parts *= static_cast<double>(fine[i].size);
+    }
+  }
+  const double passing = parts < terms ? parts : terms - 1;
+  return LinkNs(bytes * passing * lines) + terms / 2 * kCyclesToAdd * hop_ns_;
 }
 
 int64_t CostModel::PackedBytes(const Placement& placement, DType dtype) const {

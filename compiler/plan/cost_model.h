@@ -32,13 +32,17 @@ class CostModel {
 
  private:
   double ExchangeNs(const Placement& held, const Placement& need, DType dtype) const;
-  double Contention(const AxisList& moving) const;
+  double SumNs(const Placement& from, const Placement& to, const AxisList& resolve,
+               DType dtype) const;
+  double Contention(const AxisList& moving, const AxisList& wanted) const;
+  double LinesPerLink(const AxisList& moving, MeshAxis axis) const;
   double ArithmeticNs(const OpCall& call, const Box& factors) const;
 
   Mesh mesh_;
   int64_t sram_bytes_;
   double matrix_flops_per_ns_, vector_flops_per_ns_, sram_bytes_per_ns_,
       link_bytes_per_ns_;
+  double hop_ns_;
   double alpha_ns_;                 // start of an exchange: hops, barrier
   std::vector<NodeCoord> samples_;  // nodes whose transfers stand for all
 };

@@ -61,7 +61,7 @@ class EmulatorImpl : public Emulator {
         hosted_(HostedNodes::Of(transport.rank(), transport.size(),
                                 program_->mesh.nodes())),
         pool_(options.threads),
-        links_(program_->mesh) {}
+        links_(program_->mesh, hosted_.begin, hosted_.end) {}
 
   absl::Status Prepare() {
     const Program& p = *program_;
@@ -73,7 +73,9 @@ class EmulatorImpl : public Emulator {
       sram_.push_back(arenas_.back().at(0));
     }
     TATAMI_RETURN_IF_ERROR(CheckAddresses());
-    TATAMI_ASSIGN_OR_RETURN(transfers_, BuildTransfers(p, transport_, sram_));
+    TATAMI_ASSIGN_OR_RETURN(
+        transfers_,
+        BuildTransfers(p, transport_, sram_, options_.count_links ? &links_ : nullptr));
     return PrepareKernels();
   }
 
@@ -97,7 +99,7 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Step() override {
     TATAMI_RETURN_IF_ERROR(TakeFeeds());
-    for (size_t s = 0; s < transfers_.size(); ++s) {
+    for (size_t s = 0; s < transfers_.supersteps.size(); ++s) {
       TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
       int64_t mark = absl::GetCurrentTimeNanos();
       pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
@@ -111,7 +113,6 @@ class EmulatorImpl : public Emulator {
       });
       times_.compute_s += SecondsSince(mark);
     }
-    links_counted_ = true;
     return absl::OkStatus();
   }
 
@@ -130,7 +131,7 @@ class EmulatorImpl : public Emulator {
         absl::StrCat("the program has no output '", output, "'"));
   }
 
-  const LinkBytes& link_bytes() const override { return links_; }
+  const LinkBytes& link_bytes() const override { return links_.links(); }
   int64_t high_water_bytes() const override {
     int64_t highest = 0;
     for (const SramArena& arena : arenas_) {
@@ -232,7 +233,7 @@ class EmulatorImpl : public Emulator {
   }
 
   absl::Status Exchange(int s) {
-    SuperstepTransfers& t = transfers_[s];
+    SuperstepTransfers& t = transfers_.supersteps[s];
     int64_t mark = absl::GetCurrentTimeNanos();
     if (t.pattern >= 0) {
       pool_.Run(static_cast<int64_t>(t.packs.size()),
@@ -245,11 +246,6 @@ class EmulatorImpl : public Emulator {
     pool_.Run(static_cast<int64_t>(t.copies.size()), [&](int64_t n) {
       for (const Copy& c : t.copies[n]) c.Run();
     });
-    if (!links_counted_) {
-      for (const auto& node : t.copies) {
-        for (const Copy& c : node) links_.AddRoute(c.source, c.target, c.bytes);
-      }
-    }
     times_.exchange_s += SecondsSince(mark);
     return absl::OkStatus();
   }
@@ -333,10 +329,9 @@ class EmulatorImpl : public Emulator {
   std::vector<bool> fed_;          // by feed: since the last step
   std::vector<SramArena> arenas_;  // by hosted node
   std::vector<std::byte*> sram_;   // by hosted node
-  std::vector<SuperstepTransfers> transfers_;
+  Transfers transfers_;
   std::vector<std::vector<std::vector<NodeCompute>>> computes_;  // superstep, node
-  LinkBytes links_;
-  bool links_counted_ = false;
+  LinkCounter links_;
   StepTimes times_;
 };
 

@@ -33,6 +33,8 @@ struct EmulatorOptions {
   // Fills every node's SRAM with 0xFF, a NaN in every float type, before anything is
   // written: what a program reads without having brought it there is then seen.
   bool poison_sram = false;
+  // Counts link_bytes() while copies are prepared: every route, hop by hop.
+  bool count_links = false;
   // Times every call on every node, for call_times(): two clock reads a call.
   bool time_calls = false;
 };
@@ -76,8 +78,8 @@ class Emulator {
   virtual absl::StatusOr<std::vector<std::byte>> ReadState(absl::string_view name) = 0;
   virtual absl::StatusOr<std::vector<std::byte>> Fetch(absl::string_view output) = 0;
 
-  // Bytes that the nodes hosted here received in one step, by link, counted as they
-  // moved.
+  // Bytes that the nodes hosted here receive over each link in one step, for themselves
+  // or to pass on, counted from the copies. REQUIRES: EmulatorOptions::count_links.
   virtual const LinkBytes& link_bytes() const = 0;
   // The end of the highest byte of SRAM that any node hosted here has written since
   // Create, found by what is left of the poison. REQUIRES:

@@ -1,24 +1,51 @@
 #include "runtime/emulator/transfer_lists.h"
 
+#include "core/line_sum.h"
 #include "core/status_macros.h"
 
 namespace tatami {
 namespace {
 
-// Walks every copy of an exchange in the one global order that all ranks share.
+// What becomes of a box that arrives.
+enum class Arrival {
+  kCopied,     // it is what the node needs, or the first term of it
+  kCombined,   // a later term
+  kFar,        // the first term from the far end of a line: held apart,
+  kFarOnward,  // to be combined with those on its way
+  kJoined,     // and at last combined with what came from the near end
+};
+
+// Walks every copy of an exchange in the one global order that all ranks share. What is
+// kJoined moves within its node.
 template <typename Visit>
 void ForEachCopy(const Program& program, const ExchangeOp& e, Visit visit) {
-  const ProgramBuffer& from = program.buffers[e.from];
-  const ProgramBuffer& to = program.buffers[e.to];
+  const Placement& from = program.buffers[e.from].placement;
+  const Placement& to = program.buffers[e.to].placement;
+  const bool line = SumsAlongLine(from, to, e.resolve);
   const int64_t terms = Parts(e.resolve);
   for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
     const NodeCoord target = NodeAt(n, program.mesh);
-    int64_t visited = 0;
-    ForEachSource(from.placement, e.resolve, to.placement.BoxAt(target, program.mesh),
-                  target, program.mesh, [&](NodeCoord source, const Box& part) {
-                    const bool first = visited++ % terms == 0;
-                    visit(source, target, part, first);
-                  });
+    const Box need = to.BoxAt(target, program.mesh);
+    if (IsEmpty(need)) continue;
+    if (!line) {
+      int64_t visited = 0;
+      ForEachSource(
+          from, e.resolve, need, target, program.mesh,
+          [&](NodeCoord source, const Box& part) {
+            visit(source, target, part,
+                  visited++ % terms == 0 ? Arrival::kCopied : Arrival::kCombined);
+          });
+      continue;
+    }
+    const LineSum sum = LineSumAt(to, e.resolve, target, program.mesh);
+    for (int64_t t = 0; t <= sum.root; ++t) {
+      visit(sum.terms[t], target, need, t == 0 ? Arrival::kCopied : Arrival::kCombined);
+    }
+    for (int64_t t = terms - 1; t > sum.root; --t) {
+      visit(sum.terms[t], target, need,
+            t == terms - 1 ? Arrival::kFar : Arrival::kFarOnward);
+    }
+    if (sum.root + 1 < terms) visit(target, target, need, Arrival::kJoined);
   }
 }
 
@@ -34,6 +61,7 @@ class Builder {
       for (int64_t n = hosted.begin; n < hosted.end; ++n) rank_of_node_[n] = r;
     }
     hosted_ = HostedNodes::Of(transport.rank(), ranks, program.mesh.nodes());
+    MakeRoomInFlight();
   }
 
   absl::Status Build(const Superstep& superstep, SuperstepTransfers& out) {
@@ -43,7 +71,7 @@ class Builder {
     std::vector<int64_t> send(ranks, 0), receive(ranks, 0);
     for (const ExchangeOp& e : superstep.exchanges) {
       const int64_t element = ByteSize(program_.buffers[e.from].type.dtype);
-      ForEachCopy(program_, e, [&](NodeCoord s, NodeCoord t, const Box& part, bool) {
+      ForEachCopy(program_, e, [&](NodeCoord s, NodeCoord t, const Box& part, Arrival) {
         const int from = RankOf(s), to = RankOf(t);
         if (from == to) return;
         if (from == me) send[to] += NumElements(part) * element;
@@ -67,14 +95,56 @@ class Builder {
     std::vector<int64_t> sent(ranks, 0), received(ranks, 0);
     for (const ExchangeOp& e : superstep.exchanges) {
       ForEachCopy(program_, e,
-                  [&](NodeCoord s, NodeCoord t, const Box& part, bool first) {
-                    Add(e, s, t, part, first, sent, received, out);
+                  [&](NodeCoord s, NodeCoord t, const Box& part, Arrival arrival) {
+                    Add(e, s, t, part, arrival, sent, received, out);
                   });
     }
     return absl::OkStatus();
   }
 
+  // Counts the exchange's copies of all ranks.
+  void Count(const ExchangeOp& e, LinkCounter& counter) const {
+    const Placement& from = program_.buffers[e.from].placement;
+    const Placement& to = program_.buffers[e.to].placement;
+    const bool line = SumsAlongLine(from, to, e.resolve);
+    const int64_t element = ByteSize(program_.buffers[e.from].type.dtype);
+    counter.BeginExchange();
+    ForEachCopy(program_, e,
+                [&](NodeCoord s, NodeCoord t, const Box& part, Arrival arrival) {
+                  if (e.resolve.empty()) {
+                    counter.Copy(s, t, part, element);
+                  } else if (!line) {
+                    counter.Term(s, t, NumElements(part) * element);
+                  } else if (s == t && arrival != Arrival::kJoined) {
+                    // Once a node, and one node of each part is its root.
+                    const LineSum sum = LineSumAt(to, e.resolve, t, program_.mesh);
+                    if (sum.terms[sum.root] == t)
+                      counter.Sum(sum, NumElements(part) * element);
+                  }
+                });
+  }
+
+  std::vector<std::vector<std::byte>> TakeInFlight() { return std::move(in_flight_); }
+
  private:
+  // Before copies point into it.
+  void MakeRoomInFlight() {
+    in_flight_.resize(hosted_.end - hosted_.begin);
+    for (const Superstep& superstep : program_.supersteps) {
+      for (const ExchangeOp& e : superstep.exchanges) {
+        const ProgramBuffer &from = program_.buffers[e.from],
+                            &to = program_.buffers[e.to];
+        if (!SumsAlongLine(from.placement, to.placement, e.resolve)) continue;
+        for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
+          const Box box = to.placement.BoxAt(NodeAt(n, program_.mesh), program_.mesh);
+          const size_t bytes = NumElements(box) * ByteSize(to.type.dtype);
+          auto& room = in_flight_[n - hosted_.begin];
+          if (room.size() < bytes) room.resize(bytes);
+        }
+      }
+    }
+  }
+
   int RankOf(NodeCoord node) const {
     return rank_of_node_[NodeIndex(node, program_.mesh)];
   }
@@ -84,34 +154,39 @@ class Builder {
            program_.Address(buffer, node);
   }
 
-  void Add(const ExchangeOp& e, NodeCoord s, NodeCoord t, const Box& part, bool first,
-           std::vector<int64_t>& sent, std::vector<int64_t>& received,
-           SuperstepTransfers& out) const {
+  void Add(const ExchangeOp& e, NodeCoord s, NodeCoord t, const Box& part,
+           Arrival arrival, std::vector<int64_t>& sent, std::vector<int64_t>& received,
+           SuperstepTransfers& out) {
     const int from = RankOf(s), to = RankOf(t), me = transport_.rank();
     if (from != me && to != me) return;
     const ProgramBuffer& source = program_.buffers[e.from];
-    const int64_t bytes = NumElements(part) * ByteSize(source.type.dtype);
+    const DType dtype = source.type.dtype;
+    const int64_t bytes = NumElements(part) * ByteSize(dtype);
     const Box source_box = source.placement.BoxAt(s, program_.mesh);
     if (from == me && to != me) {
       out.packs.push_back({.box = BoxCopy(part, source_box, part),
                            .from = Data(e.from, s),
                            .to = out.send[to].data() + sent[to],
-                           .dtype = source.type.dtype});
+                           .dtype = dtype});
       sent[to] += bytes;
       return;
     }
+    const int64_t hosted = NodeIndex(t, program_.mesh) - hosted_.begin;
+    const Box target_box = program_.buffers[e.to].placement.BoxAt(t, program_.mesh);
     const bool local = from == me;
-    out.copies[NodeIndex(t, program_.mesh) - hosted_.begin].push_back(
-        {.box = BoxCopy(part, local ? source_box : part,
-                        program_.buffers[e.to].placement.BoxAt(t, program_.mesh)),
-         .from = local ? Data(e.from, s) : out.receive[from].data() + received[from],
-         .to = Data(e.to, t),
-         .dtype = source.type.dtype,
-         .combines = !first,
-         .combine = e.combine,
-         .bytes = bytes,
-         .source = s,
-         .target = t});
+    const bool far = arrival == Arrival::kFar || arrival == Arrival::kFarOnward;
+    Copy copy = {
+        .box = BoxCopy(part, local ? source_box : part, far ? part : target_box),
+        .from = local ? Data(e.from, s) : out.receive[from].data() + received[from],
+        .to = far ? in_flight_[hosted].data() : Data(e.to, t),
+        .dtype = dtype,
+        .combines = arrival != Arrival::kCopied && arrival != Arrival::kFar,
+        .combine = e.combine};
+    if (arrival == Arrival::kJoined) {
+      copy.box = BoxCopy(part, part, target_box);
+      copy.from = in_flight_[hosted].data();
+    }
+    out.copies[hosted].push_back(copy);
     if (!local) received[from] += bytes;
   }
 
@@ -120,18 +195,25 @@ class Builder {
   const std::vector<std::byte*>& sram_;
   std::vector<int> rank_of_node_;
   HostedNodes hosted_;
+  std::vector<std::vector<std::byte>> in_flight_;  // by hosted node
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<SuperstepTransfers>> BuildTransfers(
-    const Program& program, Transport& transport,
-    const std::vector<std::byte*>& sram_of_hosted) {
+absl::StatusOr<Transfers> BuildTransfers(const Program& program, Transport& transport,
+                                         const std::vector<std::byte*>& sram_of_hosted,
+                                         LinkCounter* counter) {
   Builder builder(program, transport, sram_of_hosted);
-  std::vector<SuperstepTransfers> out(program.supersteps.size());
-  for (size_t s = 0; s < out.size(); ++s) {
-    TATAMI_RETURN_IF_ERROR(builder.Build(program.supersteps[s], out[s]));
+  Transfers out;
+  out.supersteps.resize(program.supersteps.size());
+  for (size_t s = 0; s < out.supersteps.size(); ++s) {
+    TATAMI_RETURN_IF_ERROR(builder.Build(program.supersteps[s], out.supersteps[s]));
+    if (counter == nullptr) continue;
+    for (const ExchangeOp& e : program.supersteps[s].exchanges) {
+      builder.Count(e, *counter);
+    }
   }
+  out.in_flight = builder.TakeInFlight();
   return out;
 }
 

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "core/program.h"
+#include "runtime/emulator/link_counter.h"
 #include "runtime/transport.h"
 
 namespace tatami {
 
-// One box copy into a hosted node, from a hosted node or from a message.
+// One box copy into a hosted node or into the fabric beside it, from a hosted node,
+// from a message or from the fabric.
 struct Copy {
   BoxCopy box;
   const std::byte* from = nullptr;
@@ -16,9 +18,6 @@ struct Copy {
   DType dtype = DType::kF32;
   bool combines = false;  // a later term of a sum or maximum
   Combine combine = Combine::kSum;
-  int64_t bytes = 0;
-  NodeCoord source, target;
-
   void Run() const {
     if (combines) {
       box.CombineInto(combine, dtype, from, to);
@@ -48,6 +47,12 @@ struct SuperstepTransfers {
       receive;  // by rank; empty where nothing goes
 };
 
+struct Transfers {
+  std::vector<SuperstepTransfers> supersteps;
+  // By hosted node: a sum on its way towards it from the far end of a line.
+  std::vector<std::vector<std::byte>> in_flight;
+};
+
 // Which nodes a rank hosts: a contiguous block of NodeIndex.
 struct HostedNodes {
   int64_t begin = 0, end = 0;
@@ -57,9 +62,10 @@ struct HostedNodes {
 };
 
 // `sram_of_hosted` has the address of each hosted node's SRAM here. Registers one
-// pattern with the transport for every superstep that crosses ranks.
-absl::StatusOr<std::vector<SuperstepTransfers>> BuildTransfers(
-    const Program& program, Transport& transport,
-    const std::vector<std::byte*>& sram_of_hosted);
+// pattern with the transport for every superstep that crosses ranks. `counter` (may be
+// null) sees every copy.
+absl::StatusOr<Transfers> BuildTransfers(const Program& program, Transport& transport,
+                                         const std::vector<std::byte*>& sram_of_hosted,
+                                         LinkCounter* counter);
 
 }  // namespace tatami

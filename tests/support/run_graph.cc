@@ -22,7 +22,8 @@ absl::Status RunRank(std::shared_ptr<const Program> program, Transport& transpor
                           Emulator::Create(program, transport,
                                            {.threads = options.threads,
                                             .deadline = absl::Seconds(60),
-                                            .poison_sram = true}));
+                                            .poison_sram = true,
+                                            .count_links = true}));
   for (const ProgramState& state : program->states) {
     TATAMI_RETURN_IF_ERROR(emulator->WriteState(state.name, values.at(state.name)));
   }

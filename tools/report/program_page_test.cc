@@ -96,14 +96,14 @@ TEST(ProgramData, AProductOnFourNodesHasTheNumbersCountedByHand) {
   // Code 64, A 64, all of A 128, B 64 or (8 x 3 x 4 = 96) 128, C 64.
   EXPECT_EQ(mesh["peak_bytes"], json({384, 448, 384, 448}));
   EXPECT_EQ(mesh["class"], json({0, 1, 0, 1}));
-  // Over link c go the parts of all nodes up to c to all nodes after c, and back.
-  EXPECT_EQ(mesh["east"], json({1 * 3 * 32, 2 * 2 * 32, 3 * 1 * 32, 0}));
-  EXPECT_EQ(mesh["west"], json({0, 3 * 1 * 32, 2 * 2 * 32, 1 * 3 * 32}));
+  // Over link c go the parts of all nodes up to c, once, and back those after it.
+  EXPECT_EQ(mesh["east"], json({1 * 32, 2 * 32, 3 * 32, 0}));
+  EXPECT_EQ(mesh["west"], json({0, 3 * 32, 2 * 32, 1 * 32}));
   EXPECT_EQ(mesh["south"], json({0, 0, 0, 0}));
   EXPECT_EQ(mesh["side"], 1);
   const json& superstep = data["supersteps"][0];
-  EXPECT_EQ(superstep["exchanges"][0]["link_bytes"], 2 * (3 + 4 + 3) * 32);
-  EXPECT_EQ(superstep["exchanges"][0]["link_bytes_max"], 4 * 32);
+  EXPECT_EQ(superstep["exchanges"][0]["link_bytes"], 2 * (1 + 2 + 3) * 32);
+  EXPECT_EQ(superstep["exchanges"][0]["link_bytes_max"], 3 * 32);
   EXPECT_EQ(superstep["computes"][0]["matrix_flops"], 640);
   EXPECT_EQ(superstep["computes"][0]["flops_max"], 192);
   EXPECT_EQ(superstep["computes"][0]["cut"], "n=x");

@@ -1,0 +1,433 @@
+#include "core/copy_links.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "core/box_union.h"
+#include "core/link_changes.h"
+
+namespace tatami {
+namespace {
+
+// A box that a node sends to nodes along a line, the furthest on either side.
+struct Sent {
+  int64_t first = 0, last = 0;  // places
+  Box box;
+};
+
+// Calls add(to, elements) for what `sent` puts on a line in the one direction and in
+// the other: the furthest destination gets its box over the whole way, a nearer one
+// only what does not come past it anyhow.
+template <typename Add>
+void SendAlongLine(int64_t from, std::vector<Sent>& sent, const Add& add) {
+  for (const bool upward : {true, false}) {
+    const auto end = [&](const Sent& s) { return upward ? s.last : s.first; };
+    absl::c_sort(sent, [&](const Sent& a, const Sent& b) {
+      return upward ? end(a) > end(b) : end(a) < end(b);
+    });
+    BoxUnion passed;
+    for (const Sent& s : sent) {
+      if (upward ? end(s) <= from : end(s) >= from) break;
+      const int64_t fresh = passed.Add(s.box);
+      if (fresh > 0) add(end(s), fresh);
+    }
+  }
+}
+
+// What moves along one mesh axis, in elements of the dims that this axis cuts.
+struct Line {
+  std::vector<int64_t> sent, received;  // by place; what stays counts too
+  std::vector<int64_t> up, down;        // from place i to i + 1, to i - 1
+};
+
+// The axis that alone cuts a dim on either side; nullopt for both axes. A dim that is
+// not cut counts to rows.
+std::optional<MeshAxis> AxisOf(const DimPlacement& from, const DimPlacement& to) {
+  std::optional<MeshAxis> axis;
+  for (const AxisList* list : {&from.axes, &to.axes}) {
+    for (const AxisRef& ref : *list) {
+      if (axis && *axis != ref.axis) return std::nullopt;
+      axis = ref.axis;
+    }
+  }
+  return axis ? axis : MeshAxis::kY;
+}
+
+Line CopiesAlong(MeshAxis axis, const Placement& from, const Placement& to,
+                 const Mesh& mesh) {
+  const bool rows = axis == MeshAxis::kY;
+  const int64_t side = AxisSize(mesh, axis);
+  const Mesh line_mesh = rows ? Mesh{side, 1} : Mesh{1, side};
+  const std::vector<int64_t> none(side, 0);
+  Line line{none, none, none, none};
+  std::vector<std::vector<Sent>> sent(side);
+  for (int64_t i = 0; i < side; ++i) {
+    const NodeCoord node = rows ? NodeCoord{i, 0} : NodeCoord{0, i};
+    ForEachSource(from, {}, to.BoxAt(node, line_mesh), node, line_mesh,
+                  [&](NodeCoord source, const Box& box) {
+                    sent[rows ? source.row : source.col].push_back({i, i, box});
+                    line.received[i] += NumElements(box);
+                  });
+  }
+  for (int64_t at = 0; at < side; ++at) {
+    SendAlongLine(at, sent[at], [&](int64_t to_place, int64_t n) {
+      // Differences first: n more from `at` on, n less from the end on.
+      auto& passing = to_place > at ? line.up : line.down;
+      passing[at] += n;
+      passing[to_place] -= n;
+    });
+    BoxUnion all;
+    for (const Sent& s : sent[at]) line.sent[at] += all.Add(s.box);
+  }
+  for (int64_t i = 1; i < side; ++i) line.up[i] += line.up[i - 1];
+  for (int64_t i = side - 2; i >= 0; --i) line.down[i] += line.down[i + 1];
+  return line;
+}
+
+// Rows and columns counted apart. False, with nothing added, where a dim is cut over
+// both axes.
+bool AddProductOfLines(const Placement& from, const Placement& to, int64_t bytes,
+                       const Mesh& mesh, LinkBytes& links) {
+  Placement from_part[2], to_part[2];
+  for (size_t d = 0; d < from.dims.size(); ++d) {
+    const auto axis = AxisOf(from.dims[d], to.dims[d]);
+    if (!axis) return false;
+    from_part[static_cast<int>(*axis)].dims.push_back(from.dims[d]);
+    to_part[static_cast<int>(*axis)].dims.push_back(to.dims[d]);
+  }
+  const Line y = CopiesAlong(MeshAxis::kY, from_part[0], to_part[0], mesh);
+  const Line x = CopiesAlong(MeshAxis::kX, from_part[1], to_part[1], mesh);
+  std::vector<int64_t>& raw = links.raw();
+  for (int64_t r = 0; r < mesh.rows; ++r) {
+    for (int64_t c = 0; c < mesh.cols; ++c) {
+      int64_t* link = &raw[NodeIndex({r, c}, mesh) * 4];
+      // Along the source's row first, then along the destination's column.
+      link[LinkBytes::kEast] += y.sent[r] * x.up[c] * bytes;
+      link[LinkBytes::kWest] += y.sent[r] * x.down[c] * bytes;
+      link[LinkBytes::kSouth] += y.up[r] * x.received[c] * bytes;
+      link[LinkBytes::kNorth] += y.down[r] * x.received[c] * bytes;
+    }
+  }
+  return true;
+}
+
+// The nodes that differ from one another in some digits alone, as offsets from the one
+// whose digits are zero: each row offset with each column offset.
+struct Lattice {
+  AxisList digits;
+  std::vector<int64_t> rows, cols;  // ascending
+
+  Lattice(AxisList varying, const Mesh& mesh) : digits(std::move(varying)) {
+    AxisList along[2];
+    for (const AxisRef& ref : digits) along[static_cast<int>(ref.axis)].push_back(ref);
+    for (int64_t t = 0; t < Parts(along[0]); ++t) {
+      rows.push_back(WithPart(along[0], t, {0, 0}, mesh).row);
+    }
+    for (int64_t t = 0; t < Parts(along[1]); ++t) {
+      cols.push_back(WithPart(along[1], t, {0, 0}, mesh).col);
+    }
+    absl::c_sort(rows);
+    absl::c_sort(cols);
+  }
+  // Calls visit(node) for the node of each such set whose digits are zero.
+  template <typename Visit>
+  void ForEachOrigin(const Mesh& mesh, const Visit& visit) const {
+    for (int64_t n = 0; n < mesh.nodes(); ++n) {
+      const NodeCoord node = NodeAt(n, mesh);
+      if (PartOf(digits, node, mesh) == 0) visit(node);
+    }
+  }
+};
+
+AxisList AllAxes(const Placement& placement) {
+  AxisList all;
+  for (const DimPlacement& dim : placement.dims) {
+    all.insert(all.end(), dim.axes.begin(), dim.axes.end());
+  }
+  return all;
+}
+
+// Copies in which who sends and who receives are independent choices within each set of
+// nodes: all-gathers, all-to-alls, a cut that changes its axis. Every dim is either one
+// that senders hold different parts of and receivers want the same of, or the other way
+// round.
+class DenseCopies {
+ public:
+  // Nullopt for exchanges of another kind.
+  static std::optional<DenseCopies> Of(const Placement& from, const Placement& to,
+                                       const Mesh& mesh) {
+    if (!from.IsPartition() || !to.IsPartition()) return std::nullopt;
+    AxisList varying;
+    std::vector<int> sent, received;
+    for (size_t d = 0; d < from.dims.size(); ++d) {
+      const AxisList &f = from.dims[d].axes, &t = to.dims[d].axes;
+      const auto same = std::mismatch(f.begin(), f.end(), t.begin(), t.end());
+      varying.insert(varying.end(), same.first, f.end());
+      if (same.first != f.end()) sent.push_back(static_cast<int>(d));
+      if (same.first == f.end()) received.push_back(static_cast<int>(d));
+    }
+    for (const int d : sent) {
+      for (const AxisRef& a : to.dims[d].axes) {
+        for (const AxisRef& b : varying) {
+          if (ShareADigit(a, b)) return std::nullopt;
+        }
+      }
+    }
+    return DenseCopies(from, to, mesh, Lattice(varying, mesh), sent, received);
+  }
+
+  void AddTo(int64_t bytes, LinkChanges& changes) {
+    lattice_.ForEachOrigin(mesh_, [&](NodeCoord origin) {
+      AddRows(origin, bytes, changes);
+      AddColumns(origin, bytes, changes);
+    });
+  }
+
+ private:
+  DenseCopies(const Placement& from, const Placement& to, const Mesh& mesh,
+              Lattice lattice, std::vector<int> sent, std::vector<int> received)
+      : from_(from),
+        to_(to),
+        mesh_(mesh),
+        lattice_(std::move(lattice)),
+        sent_(std::move(sent)),
+        received_(std::move(received)) {}
+
+  NodeCoord Member(NodeCoord origin, size_t row, size_t col) const {
+    return {origin.row + lattice_.rows[row], origin.col + lattice_.cols[col]};
+  }
+
+  // Of what all receivers want, the part that lies at `node`, in elements of the dims
+  // that senders differ in.
+  int64_t Sends(NodeCoord node) const {
+    int64_t n = 1;
+    for (const int d : sent_) {
+      n *= Intersect(from_.dims[d].At(node, mesh_), to_.dims[d].At(node, mesh_)).size();
+    }
+    return n;
+  }
+
+  // What different receivers want of every sender: by part, the elements of the dims
+  // that they differ in, and the first and the last place where the part is wanted.
+  struct Part {
+    int64_t elements = 0;
+    size_t first = 0, last = 0;
+  };
+  using PartsAlong = std::map<std::vector<int64_t>, Part>;
+  void Want(NodeCoord node, size_t place, PartsAlong& parts) const {
+    std::vector<int64_t> key;
+    for (const int d : received_) key.push_back(PartOf(to_.dims[d].axes, node, mesh_));
+    const auto [it, added] = parts.try_emplace(key, Part{1, place, place});
+    it->second.first = std::min(it->second.first, place);
+    it->second.last = std::max(it->second.last, place);
+    if (!added) return;
+    for (const int d : received_) {
+      it->second.elements *= to_.dims[d].At(node, mesh_).size();
+    }
+  }
+  // By place: elements wanted further on, and before.
+  struct Beyond {
+    std::vector<int64_t> after, before;
+  };
+  static Beyond BeyondEach(const PartsAlong& parts, size_t places) {
+    Beyond out{std::vector<int64_t>(places + 1, 0),
+               std::vector<int64_t>(places + 1, 0)};
+    for (const auto& [key, part] : parts) {
+      out.after[part.last] += part.elements;
+      out.before[part.first] += part.elements;
+    }
+    int64_t after = 0, before = 0;
+    for (size_t i = places; i-- > 0;) {
+      const int64_t here = out.after[i];
+      out.after[i] = after;
+      after += here;
+    }
+    for (size_t i = 0; i < places; ++i) {
+      const int64_t here = out.before[i];
+      out.before[i] = before;
+      before += here;
+    }
+    return out;
+  }
+
+  void AddRows(NodeCoord origin, int64_t bytes, LinkChanges& changes) const {
+    const size_t rows = lattice_.rows.size(), cols = lattice_.cols.size();
+    if (cols == 1) return;
+    PartsAlong parts;
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t c = 0; c < cols; ++c) Want(Member(origin, r, c), c, parts);
+    }
+    const Beyond wanted = BeyondEach(parts, cols);
+    for (size_t r = 0; r < rows; ++r) {
+      int64_t sends = 0, west = 0;
+      for (size_t c = 0; c + 1 < cols; ++c) {
+        const NodeCoord node = Member(origin, r, c), next = Member(origin, r, c + 1);
+        sends += Sends(node) * bytes;
+        changes.AddAlongRow(node, next.col, sends * wanted.after[c]);
+      }
+      for (size_t c = cols; c-- > 1;) {
+        const NodeCoord node = Member(origin, r, c), next = Member(origin, r, c - 1);
+        west += Sends(node) * bytes;
+        changes.AddAlongRow(node, next.col, west * wanted.before[c]);
+      }
+    }
+  }
+
+  void AddColumns(NodeCoord origin, int64_t bytes, LinkChanges& changes) const {
+    const size_t rows = lattice_.rows.size(), cols = lattice_.cols.size();
+    if (rows == 1) return;
+    std::vector<int64_t> sends(rows, 0);  // by row, of all its senders
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t c = 0; c < cols; ++c) {
+        sends[r] += Sends(Member(origin, r, c)) * bytes;
+      }
+    }
+    for (size_t c = 0; c < cols; ++c) {
+      PartsAlong parts;
+      for (size_t r = 0; r < rows; ++r) Want(Member(origin, r, c), r, parts);
+      const Beyond wanted = BeyondEach(parts, rows);
+      int64_t south = 0, north = 0;
+      for (size_t r = 0; r + 1 < rows; ++r) {
+        south += sends[r];
+        changes.AddAlongColumn(Member(origin, r, c), Member(origin, r + 1, c).row,
+                               south * wanted.after[r]);
+      }
+      for (size_t r = rows; r-- > 1;) {
+        north += sends[r];
+        changes.AddAlongColumn(Member(origin, r, c), Member(origin, r - 1, c).row,
+                               north * wanted.before[r]);
+      }
+    }
+  }
+
+  const Placement &from_, &to_;
+  const Mesh mesh_;
+  const Lattice lattice_;
+  const std::vector<int> sent_, received_;  // dims
+};
+
+// Copies of any kind, source by source: its row first and then every column. A node's
+// sources differ from it in digits that cut `from` alone, so sets of such nodes are
+// done one after the other; and nodes of a set that want the same have the same
+// sources.
+class EveryCopy {
+ public:
+  EveryCopy(const Placement& from, const Placement& to, const Mesh& mesh)
+      : from_(from), to_(to), mesh_(mesh), lattice_(AllAxes(from), mesh) {}
+
+  void AddTo(int64_t bytes, LinkChanges& changes) {
+    lattice_.ForEachOrigin(mesh_, [&](NodeCoord origin) {
+      FindWanted(origin);
+      for (const auto& [source, boxes] : sent_) {
+        Send(NodeAt(source, mesh_), boxes, bytes, changes);
+      }
+    });
+  }
+
+ private:
+  struct Span {
+    int64_t first, last;
+    void Include(int64_t place) {
+      first = std::min(first, place);
+      last = std::max(last, place);
+    }
+    friend auto operator<=>(const Span&, const Span&) = default;
+  };
+  // What some nodes want, and where they are.
+  struct Wanted {
+    NodeCoord node;  // one of them
+    Span cols;
+    std::vector<std::pair<size_t, Span>> rows;  // by kind of column
+  };
+
+  void FindWanted(NodeCoord origin) {
+    wanted_.clear();
+    sent_.clear();
+    std::map<std::vector<int64_t>, size_t> known;  // by parts of `to`
+    // Columns in which the same is wanted in the same rows are of one kind.
+    std::map<std::map<size_t, Span>, std::vector<int64_t>> kinds;
+    for (const int64_t c : lattice_.cols) {
+      std::map<size_t, Span> rows;  // by what is wanted
+      for (const int64_t r : lattice_.rows) {
+        const NodeCoord node{origin.row + r, origin.col + c};
+        const size_t w = known.emplace(PartsAt(node), wanted_.size()).first->second;
+        if (w == wanted_.size()) wanted_.push_back({node, {node.col, node.col}, {}});
+        wanted_[w].cols.Include(node.col);
+        rows.try_emplace(w, Span{node.row, node.row}).first->second.Include(node.row);
+      }
+      kinds[std::move(rows)].push_back(origin.col + c);
+    }
+    columns_.clear();
+    for (auto& [rows, cols] : kinds) {
+      for (const auto& [w, span] : rows) {
+        wanted_[w].rows.emplace_back(columns_.size(), span);
+      }
+      columns_.push_back(std::move(cols));
+    }
+    for (size_t w = 0; w < wanted_.size(); ++w) {
+      const NodeCoord node = wanted_[w].node;
+      ForEachSource(from_, {}, to_.BoxAt(node, mesh_), node, mesh_,
+                    [&](NodeCoord source, const Box& box) {
+                      sent_[NodeIndex(source, mesh_)].emplace_back(w, box);
+                    });
+    }
+  }
+
+  std::vector<int64_t> PartsAt(NodeCoord node) const {
+    std::vector<int64_t> parts;
+    for (const DimPlacement& dim : to_.dims) {
+      parts.push_back(PartOf(dim.axes, node, mesh_));
+    }
+    return parts;
+  }
+
+  void Send(NodeCoord source, const std::vector<std::pair<size_t, Box>>& boxes,
+            int64_t bytes, LinkChanges& changes) {
+    std::vector<Sent> along_row;
+    std::map<size_t, std::vector<Sent>> along_column;  // by kind
+    for (const auto& [w, box] : boxes) {
+      along_row.push_back({wanted_[w].cols.first, wanted_[w].cols.last, box});
+      for (const auto& [kind, rows] : wanted_[w].rows) {
+        along_column[kind].push_back({rows.first, rows.last, box});
+      }
+    }
+    SendAlongLine(source.col, along_row, [&](int64_t col, int64_t n) {
+      changes.AddAlongRow(source, col, n * bytes);
+    });
+    for (auto& [kind, column] : along_column) {
+      SendAlongLine(source.row, column, [&, k = kind](int64_t row, int64_t n) {
+        for (const int64_t col : columns_[k]) {
+          changes.AddAlongColumn({source.row, col}, row, n * bytes);
+        }
+      });
+    }
+  }
+
+  const Placement &from_, &to_;
+  const Mesh mesh_;
+  const Lattice lattice_;
+  std::vector<Wanted> wanted_;
+  std::vector<std::vector<int64_t>> columns_;  // by kind
+  // By NodeIndex: boxes, and who wants them.
+  std::map<int64_t, std::vector<std::pair<size_t, Box>>> sent_;
+};
+
+}  // namespace
+
+void AddCopyLinks(const Placement& from, const Placement& to, int64_t bytes,
+                  const Mesh& mesh, LinkBytes& links) {
+  LinkChanges changes(mesh);
+  if (auto dense = DenseCopies::Of(from, to, mesh)) {
+    dense->AddTo(bytes, changes);
+  } else if (AddProductOfLines(from, to, bytes, mesh, links)) {
+    return;
+  } else {
+    EveryCopy(from, to, mesh).AddTo(bytes, changes);
+  }
+  changes.SumInto(links);
+}
+
+}  // namespace tatami

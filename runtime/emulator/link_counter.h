@@ -1,0 +1,46 @@
+// Counts what crosses each link, hop by hop, as a rank's copies are made: independent
+// of the closed forms of core/exchange_links.h, which it is compared with.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "core/box_union.h"
+#include "core/line_sum.h"
+#include "core/sharding.h"
+
+namespace tatami {
+
+// A link counts where the node at its end is hosted, so that the counts of all ranks
+// add up to those of the mesh.
+class LinkCounter {
+ public:
+  // Counts links that end at nodes [begin, end) by NodeIndex.
+  LinkCounter(const Mesh& mesh, int64_t begin, int64_t end)
+      : mesh_(mesh), begin_(begin), end_(end), links_(mesh) {}
+
+  void BeginExchange() { passed_.clear(); }
+  // A box that is copied: what its sender sent over a link before in this exchange
+  // needs no second crossing.
+  void Copy(NodeCoord source, NodeCoord target, const Box& box, int64_t element_bytes);
+  // A term that goes to its destination alone.
+  void Term(NodeCoord source, NodeCoord target, int64_t bytes);
+  // A part that is summed up along a line and goes out again from its root.
+  void Sum(const LineSum& sum, int64_t bytes);
+
+  const LinkBytes& links() const { return links_; }
+
+ private:
+  // Calls visit(number of the link) for each link of the route that is counted here.
+  template <typename Visit>
+  void ForEachLink(NodeCoord from, NodeCoord to, const Visit& visit) const;
+
+  Mesh mesh_;
+  int64_t begin_, end_;
+  LinkBytes links_;
+  // By link and sender.
+  std::map<std::pair<int64_t, int64_t>, BoxUnion> passed_;
+};
+
+}  // namespace tatami
