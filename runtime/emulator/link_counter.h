@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/box_union.h"
 #include "core/line_sum.h"
 #include "core/sharding.h"
@@ -40,7 +40,7 @@ class LinkCounter {
   int64_t begin_, end_;
   LinkBytes links_;
   // By link and sender.
-  std::map<std::pair<int64_t, int64_t>, BoxUnion> passed_;
+  absl::flat_hash_map<std::pair<int64_t, int64_t>, BoxUnion> passed_;
 };
 
 }  // namespace tatami

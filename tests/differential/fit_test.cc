@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/test_draw.h"
 #include "models/model.h"
-#include "tests/support/run_graph.h"
+#include "tests/support/expect_fit.h"
 
 namespace tatami {
 namespace {
@@ -19,21 +19,6 @@ constexpr uint64_t kNetworks = 25;
 #else
 constexpr uint64_t kNetworks = 500;
 #endif
-
-// One step of the program in arenas of exactly its SRAM.
-void ExpectRunTakesWhatThePlanSays(const Compiled& compiled, const std::string& what) {
-  const Program& p = compiled.program;
-  const auto values = testing::DrawValues(compiled.graph, 1, 8, 8.0, 2);
-  const auto run = testing::RunProgram(p, values, {.threads = 2});
-  ASSERT_TRUE(run.ok()) << what << ": " << run.status();
-  EXPECT_EQ(run->link_bytes, CountLinkBytes(p)) << what;
-  ASSERT_LE(p.peak_bytes(), p.sram_bytes) << what;
-  // Storages are as long as their alignment; what they hold may end before.
-  const int64_t high = (run->high_water_bytes + kSramAlignment - 1) / kSramAlignment;
-  EXPECT_EQ(high * kSramAlignment,
-            (p.peak_bytes() + kSramAlignment - 1) / kSramAlignment * kSramAlignment)
-      << what;
-}
 
 struct ZooCase {
   std::string preset, machine;
@@ -54,7 +39,8 @@ TEST_P(Zoo, TakesWhatThePlanSays) {
   ASSERT_TRUE(graph.ok()) << graph.status();
   const auto compiled = Compile(*std::move(graph), *machine, {.mesh = GetParam().mesh});
   ASSERT_TRUE(compiled.ok()) << compiled.status();
-  ExpectRunTakesWhatThePlanSays(*compiled, GetParam().preset);
+  testing::ExpectRunTakesWhatThePlanSays(compiled->program, compiled->graph,
+                                         GetParam().preset);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -84,7 +70,8 @@ TEST(Fit, RandomNetworksFitOrAreRefused) {
       continue;
     }
     ++fit;
-    ExpectRunTakesWhatThePlanSays(*compiled, "seed " + std::to_string(seed));
+    testing::ExpectRunTakesWhatThePlanSays(compiled->program, compiled->graph,
+                                           "seed " + std::to_string(seed));
   }
   std::cout << fit << " fit and ran, " << refused << " were refused\n";
   EXPECT_GT(fit, kNetworks / 5);
