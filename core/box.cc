@@ -85,6 +85,14 @@ std::string ToString(const Box& box) {
   return out.empty() ? "scalar" : out;
 }
 
+int64_t OffsetIn(const Box& box, const Box& part) {
+  int64_t offset = 0;
+  for (size_t d = 0; d < box.size(); ++d) {
+    offset = offset * box[d].size() + part[d].begin - box[d].begin;
+  }
+  return offset;
+}
+
 BoxCopy::BoxCopy(const Box& part, const Box& from_box, const Box& to_box) {
   if (IsEmpty(part)) return;
   run_ = 1;
@@ -92,8 +100,6 @@ BoxCopy::BoxCopy(const Box& part, const Box& from_box, const Box& to_box) {
   // Inner to outer: a dim joins the run, or the loop inside it, where both buffers go
   // on without a gap.
   for (int d = static_cast<int>(part.size()) - 1; d >= 0; --d) {
-    from_offset_ += (part[d].begin - from_box[d].begin) * from_stride;
-    to_offset_ += (part[d].begin - to_box[d].begin) * to_stride;
     const int64_t count = part[d].size();
     if (count > 1) {
       const auto joins = [&](int64_t from_end, int64_t to_end) {
@@ -116,11 +122,11 @@ BoxCopy::BoxCopy(const Box& part, const Box& from_box, const Box& to_box) {
 template <typename Run>
 void BoxCopy::ForEachRun(Run run) const {
   if (run_ == 0) return;
-  if (loops_.empty()) return run(from_offset_, to_offset_);
+  if (loops_.empty()) return run(int64_t{0}, int64_t{0});
   const Loop inner = loops_.back();
   const size_t outer = loops_.size() - 1;
   absl::InlinedVector<int64_t, 3> index(outer, 0);
-  int64_t from = from_offset_, to = to_offset_;
+  int64_t from = 0, to = 0;
   while (true) {
     for (int64_t i = 0; i < inner.count; ++i) {
       run(from + i * inner.from_step, to + i * inner.to_step);
@@ -155,12 +161,19 @@ void BoxCopy::CombineInto(Combine combine, DType dtype, const std::byte* from,
 
 void CopyBox(const Box& part, const Box& from_box, const std::byte* from,
              const Box& to_box, std::byte* to, int64_t element_bytes) {
-  BoxCopy(part, from_box, to_box).Copy(element_bytes, from, to);
+  if (IsEmpty(part)) return;
+  BoxCopy(part, from_box, to_box)
+      .Copy(element_bytes, from + OffsetIn(from_box, part) * element_bytes,
+            to + OffsetIn(to_box, part) * element_bytes);
 }
 
 void CombineBox(Combine combine, DType dtype, const Box& part, const Box& from_box,
                 const std::byte* from, const Box& to_box, std::byte* to) {
-  BoxCopy(part, from_box, to_box).CombineInto(combine, dtype, from, to);
+  if (IsEmpty(part)) return;
+  const int64_t element_bytes = ByteSize(dtype);
+  BoxCopy(part, from_box, to_box)
+      .CombineInto(combine, dtype, from + OffsetIn(from_box, part) * element_bytes,
+                   to + OffsetIn(to_box, part) * element_bytes);
 }
 
 }  // namespace tatami

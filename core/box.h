@@ -53,17 +53,29 @@ std::string ToString(const Box& box);  // "[0,4)x[2,3)"
 // How contributions to one element combine. Order is the caller's duty.
 enum class Combine : uint8_t { kSum, kMax };
 
+// Where box `part` begins in a dense row-major buffer that holds `box`, in elements.
+// REQUIRES: Contains(box, part).
+int64_t OffsetIn(const Box& box, const Box& part);
+
 // The copy of box `part` between two dense row-major buffers that hold `from_box` and
-// `to_box`, with its strides worked out once, for copies that repeat every step.
-// REQUIRES: both boxes contain part.
+// `to_box`, with its strides worked out once, for copies that repeat every step. Where
+// in the buffers the part begins is no part of it (OffsetIn), so that many copies of a
+// mesh are equal. REQUIRES: both boxes contain part.
 class BoxCopy {
  public:
   BoxCopy(const Box& part, const Box& from_box, const Box& to_box);
 
+  // `from` and `to` point to where the part begins.
   void Copy(int64_t element_bytes, const std::byte* from, std::byte* to) const;
   // Combines into `to`: f32 and i32 as they are, bf16 widened to f32 and rounded once.
   void CombineInto(Combine combine, DType dtype, const std::byte* from,
                    std::byte* to) const;
+
+  friend bool operator==(const BoxCopy&, const BoxCopy&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const BoxCopy& c) {
+    return H::combine(std::move(h), c.run_, c.loops_);
+  }
 
  private:
   // Calls run(from_offset, to_offset) for each contiguous run of run_ elements.
@@ -72,9 +84,13 @@ class BoxCopy {
 
   struct Loop {
     int64_t count, from_step, to_step;
+    friend bool operator==(const Loop&, const Loop&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Loop& l) {
+      return H::combine(std::move(h), l.count, l.from_step, l.to_step);
+    }
   };
-  int64_t run_ = 0;  // elements; 0: nothing to copy
-  int64_t from_offset_ = 0, to_offset_ = 0;
+  int64_t run_ = 0;                     // elements; 0: nothing to copy
   absl::InlinedVector<Loop, 3> loops_;  // outer to inner, around the runs
 };
 

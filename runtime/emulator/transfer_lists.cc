@@ -99,6 +99,7 @@ class Builder {
                     Add(e, s, t, part, arrival, sent, received, out);
                   });
     }
+    for (std::vector<Copy>& copies : out.copies) copies.shrink_to_fit();
     return absl::OkStatus();
   }
 
@@ -124,7 +125,11 @@ class Builder {
                 });
   }
 
-  std::vector<std::vector<std::byte>> TakeInFlight() { return std::move(in_flight_); }
+  // What the copies point to.
+  void MoveInto(Transfers& out) {
+    out.boxes = std::move(boxes_);
+    out.in_flight = std::move(in_flight_);
+  }
 
  private:
   // Before copies point into it.
@@ -162,32 +167,42 @@ class Builder {
     const ProgramBuffer& source = program_.buffers[e.from];
     const DType dtype = source.type.dtype;
     const int64_t bytes = NumElements(part) * ByteSize(dtype);
+    const int64_t element = ByteSize(dtype);
     const Box source_box = source.placement.BoxAt(s, program_.mesh);
     if (from == me && to != me) {
-      out.packs.push_back({.box = BoxCopy(part, source_box, part),
-                           .from = Data(e.from, s),
-                           .to = out.send[to].data() + sent[to],
-                           .dtype = dtype});
+      out.packs.push_back(
+          {.box = Form(part, source_box, part),
+           .from = Data(e.from, s) + OffsetIn(source_box, part) * element,
+           .to = out.send[to].data() + sent[to],
+           .dtype = dtype});
       sent[to] += bytes;
       return;
     }
     const int64_t hosted = NodeIndex(t, program_.mesh) - hosted_.begin;
     const Box target_box = program_.buffers[e.to].placement.BoxAt(t, program_.mesh);
-    const bool local = from == me;
+    std::byte* const target = Data(e.to, t) + OffsetIn(target_box, part) * element;
+    std::byte* const in_flight = in_flight_[hosted].data();
+    Copy copy = {.dtype = dtype,
+                 .combines = arrival != Arrival::kCopied && arrival != Arrival::kFar,
+                 .combine = e.combine};
     const bool far = arrival == Arrival::kFar || arrival == Arrival::kFarOnward;
-    Copy copy = {
-        .box = BoxCopy(part, local ? source_box : part, far ? part : target_box),
-        .from = local ? Data(e.from, s) : out.receive[from].data() + received[from],
-        .to = far ? in_flight_[hosted].data() : Data(e.to, t),
-        .dtype = dtype,
-        .combines = arrival != Arrival::kCopied && arrival != Arrival::kFar,
-        .combine = e.combine};
+    copy.to = far ? in_flight : target;
     if (arrival == Arrival::kJoined) {
-      copy.box = BoxCopy(part, part, target_box);
-      copy.from = in_flight_[hosted].data();
+      copy.from = in_flight;
+    } else if (from == me) {
+      copy.from = Data(e.from, s) + OffsetIn(source_box, part) * element;
+    } else {
+      copy.from = out.receive[from].data() + received[from];
+      received[from] += bytes;
     }
+    // Messages and what is in flight hold the part alone.
+    const bool from_node = from == me && arrival != Arrival::kJoined;
+    copy.box = Form(part, from_node ? source_box : part, far ? part : target_box);
     out.copies[hosted].push_back(copy);
-    if (!local) received[from] += bytes;
+  }
+
+  const BoxCopy* Form(const Box& part, const Box& from, const Box& to) {
+    return &*boxes_.emplace(part, from, to).first;
   }
 
   const Program& program_;
@@ -195,6 +210,7 @@ class Builder {
   const std::vector<std::byte*>& sram_;
   std::vector<int> rank_of_node_;
   HostedNodes hosted_;
+  absl::node_hash_set<BoxCopy> boxes_;
   std::vector<std::vector<std::byte>> in_flight_;  // by hosted node
 };
 
@@ -213,7 +229,7 @@ absl::StatusOr<Transfers> BuildTransfers(const Program& program, Transport& tran
       builder.Count(e, *counter);
     }
   }
-  out.in_flight = builder.TakeInFlight();
+  builder.MoveInto(out);
   return out;
 }
 

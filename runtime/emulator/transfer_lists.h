@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "absl/container/node_hash_set.h"
 #include "core/program.h"
 #include "runtime/emulator/link_counter.h"
 #include "runtime/transport.h"
@@ -12,7 +13,7 @@ namespace tatami {
 // One box copy into a hosted node or into the fabric beside it, from a hosted node,
 // from a message or from the fabric.
 struct Copy {
-  BoxCopy box;
+  const BoxCopy* box = nullptr;  // one of Transfers::boxes
   const std::byte* from = nullptr;
   std::byte* to = nullptr;
   DType dtype = DType::kF32;
@@ -20,21 +21,21 @@ struct Copy {
   Combine combine = Combine::kSum;
   void Run() const {
     if (combines) {
-      box.CombineInto(combine, dtype, from, to);
+      box->CombineInto(combine, dtype, from, to);
     } else {
-      box.Copy(ByteSize(dtype), from, to);
+      box->Copy(ByteSize(dtype), from, to);
     }
   }
 };
 
 // One box copied from a hosted node into a message.
 struct Pack {
-  BoxCopy box;
+  const BoxCopy* box = nullptr;
   const std::byte* from = nullptr;
   std::byte* to = nullptr;
   DType dtype = DType::kF32;
 
-  void Run() const { box.Copy(ByteSize(dtype), from, to); }
+  void Run() const { box->Copy(ByteSize(dtype), from, to); }
 };
 
 struct SuperstepTransfers {
@@ -49,6 +50,8 @@ struct SuperstepTransfers {
 
 struct Transfers {
   std::vector<SuperstepTransfers> supersteps;
+  // The forms of all copies: few, for nodes in the middle of a mesh are alike.
+  absl::node_hash_set<BoxCopy> boxes;
   // By hosted node: a sum on its way towards it from the far end of a line.
   std::vector<std::vector<std::byte>> in_flight;
 };

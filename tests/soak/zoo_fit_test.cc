@@ -12,12 +12,12 @@
 namespace tatami {
 namespace {
 
-// What the run may take of this host: a copy between nodes is an entry in the
-// emulator's lists.
-constexpr int64_t kHostBytesMax = int64_t{19} << 30;
-constexpr int64_t kBytesPerCopy = 150;
+// What a run may take of this host; and about what the emulator keeps of each copy
+// between nodes and each call of a node.
+constexpr int64_t kHostBytesMax = int64_t{20} << 30;
+constexpr int64_t kBytesPerCopy = 40, kBytesPerCall = 800;
 
-int64_t CountCopies(const Program& p) {
+int64_t HostBytes(const Program& p) {
   int64_t copies = 0;
   for (const Superstep& superstep : p.supersteps) {
     for (const ExchangeOp& e : superstep.exchanges) {
@@ -30,7 +30,8 @@ int64_t CountCopies(const Program& p) {
       copies += sources * p.mesh.nodes();
     }
   }
-  return copies;
+  const auto calls = static_cast<int64_t>(p.calls.size()) * p.mesh.nodes();
+  return p.mesh.nodes() * p.sram_bytes + copies * kBytesPerCopy + calls * kBytesPerCall;
 }
 
 absl::StatusOr<Compiled> CompilePreset(const ModelPreset& preset, int64_t batch,
@@ -68,8 +69,7 @@ TEST_P(ZooOnMachine, TakesWhatThePlanSays) {
     // No more than is used, so that a host holds many nodes; what lies beyond the peak
     // must stay untouched.
     p.sram_bytes = p.peak_bytes() + 4096;
-    const int64_t host_bytes =
-        p.mesh.nodes() * p.sram_bytes + CountCopies(p) * kBytesPerCopy;
+    const int64_t host_bytes = HostBytes(p);
     std::cout << what << ", " << p.mesh.ToString() << ", batch " << batch << ": peak "
               << p.peak_bytes() << " bytes, links " << CountLinkBytes(p).total()
               << " bytes" << std::flush;
