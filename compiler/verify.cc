@@ -1,6 +1,7 @@
 #include "compiler/verify.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -40,21 +41,21 @@ class Verifier {
   absl::Status Run() {
     TATAMI_RETURN_IF_ERROR(CheckTables());
     TATAMI_RETURN_IF_ERROR(CheckIndices());
+    TATAMI_RETURN_IF_ERROR(CheckFeeds());
     holds_.assign(p_.storage_lifetime.size(), -1);
-    for (const ProgramFeed& f : p_.feeds) {
-      TATAMI_RETURN_IF_ERROR(Enter(f.buffer), "feeds");
-    }
     for (const ProgramState& s : p_.states) {
       TATAMI_RETURN_IF_ERROR(Enter(s.buffer), "states");
     }
     for (size_t s = 0; s < p_.supersteps.size(); ++s) {
       const std::string where = absl::StrCat("superstep ", s);
+      FollowFeeds(static_cast<int>(s));
       TATAMI_RETURN_IF_ERROR(FollowExchanges(p_.supersteps[s]), where);
       for (const ComputeOp& c : p_.supersteps[s].computes) {
         TATAMI_RETURN_IF_ERROR(CheckCompute(c), where);
         TATAMI_RETURN_IF_ERROR(FollowCompute(c), where);
       }
     }
+    FollowFeeds(static_cast<int>(p_.supersteps.size()));
     TATAMI_RETURN_IF_ERROR(CheckEnd());
     return VerifyMemory(p_);
   }
@@ -121,6 +122,35 @@ class Verifier {
                 : absl::InternalError(
                       "verifier: an index of a buffer or call is out "
                       "of range");
+  }
+
+  // The host gives each input once, as one array, in time for some superstep.
+  absl::Status CheckFeeds() const {
+    std::map<std::string, TensorType> whole;
+    for (const ProgramFeed& f : p_.feeds) {
+      const auto [known, added] = whole.emplace(f.input, p_.FedType(f));
+      const int count = static_cast<int>(p_.supersteps.size());
+      if (f.part.index < 0 || f.part.index >= f.part.count ||
+          (f.part.count > 1 && At(f.buffer).type.dims.empty())) {
+        return Bug("fed a part that there is not", f.buffer);
+      }
+      if (known->second != p_.FedType(f)) {
+        return Bug("fed as part of another whole than before", f.buffer);
+      }
+      if (f.superstep < 0 || f.superstep > count) {
+        return Bug("fed before a superstep that there is not", f.buffer);
+      }
+      if (!At(f.buffer).placement.partial.empty()) {
+        return Bug("begins as terms", f.buffer);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void FollowFeeds(int superstep) {
+    for (const ProgramFeed& f : p_.feeds) {
+      if (f.superstep == superstep) holds_[At(f.buffer).storage] = f.buffer;
+    }
   }
 
   // A buffer that holds its value before the step.

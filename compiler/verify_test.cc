@@ -434,6 +434,49 @@ std::vector<Damage> EdgeDamages() {
   };
 }
 
+std::vector<Damage> FeedDamages() {
+  const auto on_feed = [](void (*change)(Program&, ProgramFeed&)) {
+    return [change](Program& p) {
+      change(p, p.feeds[0]);
+      return true;
+    };
+  };
+  return {
+      {"a feed behind its first reader",
+       on_feed([](Program& p, ProgramFeed& f) {
+         f.superstep = static_cast<int>(p.supersteps.size());
+       }),
+       {"before it is written"}},
+      {"a feed long before its memory is free",
+       [](Program& p) {
+         for (ProgramFeed& f : p.feeds) {
+           if (f.superstep == 0) continue;
+           f.superstep = 0;
+           return true;
+         }
+         return false;
+       },
+       {"its storage lives ticks"}},
+      {"a feed after all supersteps",
+       on_feed([](Program& p, ProgramFeed& f) {
+         f.superstep = static_cast<int>(p.supersteps.size()) + 1;
+       }),
+       {"before a superstep that there is not"}},
+      {"a feed of the second of one part",
+       on_feed([](Program&, ProgramFeed& f) {
+         f.part = {1, 1};
+       }),
+       {"fed a part that there is not"}},
+      {"feeds of two wholes",
+       on_feed([](Program& p, ProgramFeed& f) {
+         ProgramFeed half = f;
+         half.part = {0, 2};
+         p.feeds.push_back(half);
+       }),
+       {"part of another whole"}},
+  };
+}
+
 TEST(VerifyProgram, AcceptsWhatTheCompilerMakes) {
   for (const Program& p : Programs()) EXPECT_EQ(VerifyProgram(p).message(), "");
 }
@@ -473,6 +516,8 @@ INSTANTIATE_TEST_SUITE_P(ComputeOrder, Damaged,
 INSTANTIATE_TEST_SUITE_P(Addresses, Damaged, ::testing::ValuesIn(AddressDamages()),
                          TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Lifetimes, Damaged, ::testing::ValuesIn(LifetimeDamages()),
+                         TestNameOf);
+INSTANTIATE_TEST_SUITE_P(Feeds, Damaged, ::testing::ValuesIn(FeedDamages()),
                          TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Edge, Damaged, ::testing::ValuesIn(EdgeDamages()), TestNameOf);
 

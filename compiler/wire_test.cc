@@ -94,9 +94,9 @@ std::string AfterEdit(absl::string_view from, absl::string_view to) {
 }
 
 TEST(ProgramWire, NamesTheFieldThatIsWrong) {
-  EXPECT_EQ(AfterEdit("version: 1", "version: 1"), "");
-  EXPECT_THAT(AfterEdit("version: 1", "version: 2"),
-              HasSubstr("version is 2; this build reads version 1"));
+  EXPECT_EQ(AfterEdit("version: 2", "version: 2"), "");
+  EXPECT_THAT(AfterEdit("version: 2", "version: 1"),
+              HasSubstr("version is 1; this build reads version 2"));
   EXPECT_THAT(AfterEdit("tatami.program", "tatami.plan"),
               HasSubstr("format is 'tatami.plan'; must be 'tatami.program'"));
   EXPECT_THAT(AfterEdit("op: \"conv\"", "op: \"konv\""),

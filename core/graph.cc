@@ -21,6 +21,11 @@ absl::string_view ShortPath(absl::string_view path) {
 
 }  // namespace
 
+TensorType InputPart::WholeOf(TensorType part) const {
+  if (!part.dims.empty()) part.dims[0] *= count;
+  return part;
+}
+
 OpCall Graph::CallOf(int call) const {
   const GraphCall& c = calls[call];
   OpCall out{.op = c.op, .attrs = c.attrs, .out = values[c.out].type};
@@ -43,7 +48,13 @@ std::string Graph::ToString() const {
   for (size_t v = 0; v < values.size(); ++v) {
     if (values[v].kind == ValueKind::kComputed) continue;
     absl::StrAppend(&out, values[v].kind == ValueKind::kInput ? "input " : "state ",
-                    print(static_cast<int>(v)), "\n");
+                    print(static_cast<int>(v)));
+    const InputPart& part = values[v].part;
+    if (part.count > 1) {
+      absl::StrAppend(&out, " part ", part.index, " of ", part.count, " of ",
+                      values[v].fed_as);
+    }
+    absl::StrAppend(&out, "\n");
   }
   for (const GraphCall& c : calls) {
     const std::string attrs = c.attrs.ToString();
@@ -72,6 +83,13 @@ absl::Status VerifyGraph(const Graph& graph) {
   for (const GraphValue& v : graph.values) {
     if (!names.insert(v.name).second)
       return fail(absl::StrCat("two values '", v.name, "'"));
+    const InputPart& part = v.part;
+    const bool fed_in_parts = part.count > 1;
+    if (part.index < 0 || part.index >= part.count ||
+        (fed_in_parts && !v.counts_samples) ||
+        (v.counts_samples && (v.kind != ValueKind::kInput || v.type.dims.empty()))) {
+      return fail(absl::StrCat(v.name, " is no part of an input that counts samples"));
+    }
   }
   std::vector<bool> known(graph.values.size());
   for (size_t v = 0; v < known.size(); ++v) {
@@ -141,8 +159,25 @@ std::string GraphBuilder::UniqueName(absl::string_view base) {
 }
 
 Value GraphBuilder::Input(absl::string_view name, TensorType type) {
-  return {AddValue(
-      {.type = std::move(type), .kind = ValueKind::kInput, .name = UniqueName(name)})};
+  const std::string unique = UniqueName(name);
+  return {AddValue({.type = std::move(type),
+                    .kind = ValueKind::kInput,
+                    .name = unique,
+                    .fed_as = unique})};
+}
+
+Value GraphBuilder::BatchInput(absl::string_view name, TensorType type) {
+  const Value input = Input(name, std::move(type));
+  graph_.values[input.id].counts_samples = true;
+  return input;
+}
+
+Value GraphBuilder::InputPartOf(absl::string_view fed_as, TensorType type,
+                                InputPart part) {
+  const Value input = BatchInput(fed_as, std::move(type));
+  graph_.values[input.id].fed_as = std::string(fed_as);
+  graph_.values[input.id].part = part;
+  return input;
 }
 
 Value GraphBuilder::State(absl::string_view name, TensorType type, Init init,
@@ -156,21 +191,36 @@ Value GraphBuilder::State(absl::string_view name, TensorType type, Init init,
 
 Value GraphBuilder::Call(const OpDef& op, std::vector<Value> in, Attrs attrs) {
   if (!status_.ok()) return {};
-  GraphCall call{.op = &op,
-                 .attrs = std::move(attrs),
-                 .name = UniqueName(*op.name),
-                 .source = source_};
+  return AddCall({.op = &op,
+                  .attrs = std::move(attrs),
+                  .name = UniqueName(*op.name),
+                  .source = source_},
+                 in);
+}
+
+Value GraphBuilder::Repeat(const GraphCall& call, std::vector<Value> in, Attrs attrs) {
+  if (!status_.ok()) return {};
+  return AddCall({.op = call.op,
+                  .attrs = std::move(attrs),
+                  .name = UniqueName(call.name),
+                  .source = call.source},
+                 in);
+}
+
+Value GraphBuilder::AddCall(GraphCall call, const std::vector<Value>& in) {
+  call.micro_batch = micro_batch_;
   std::vector<TensorType> types;
   for (Value v : in) {
     if (!v.valid()) {
-      Fail(MakeError(ErrorCode::kBadGraph, absl::StrCat(call.name, ": an input of ",
-                                                        *op.name, " was never made")));
+      Fail(MakeError(ErrorCode::kBadGraph,
+                     absl::StrCat(call.name, ": an input of ", *call.op->name,
+                                  " was never made")));
       return {};
     }
     call.in.push_back(v.id);
     types.push_back(graph_.values[v.id].type);
   }
-  absl::StatusOr<TensorType> out = (*op.infer)(call.attrs, types);
+  absl::StatusOr<TensorType> out = (*call.op->infer)(call.attrs, types);
   if (!out.ok()) {
     Fail(Annotate(out.status(), absl::StrCat("in ", call.name)));
     return {};
@@ -221,6 +271,12 @@ GraphBuilder::Scope::Scope(GraphBuilder& g, absl::string_view name, std::string 
   absl::StrAppend(&g_.scope_, name, ".");
   g_.source_ = std::move(source);
 }
+
+GraphBuilder::MicroBatch::MicroBatch(GraphBuilder& g, int64_t index)
+    : g_(g), scope_(g, absl::StrCat("mb", index), g.source_) {
+  g_.micro_batch_ = static_cast<int>(index);
+}
+
 GraphBuilder::Scope::~Scope() {
   g_.scope_.resize(length_);
   g_.source_ = std::move(outer_source_);

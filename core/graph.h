@@ -25,6 +25,15 @@ struct Init {
   double scale = 0;  // the constant; standard deviation; half width of the uniform
 };
 
+// One of `count` equal parts along dim 0 of what the host feeds under one name.
+struct InputPart {
+  int64_t index = 0, count = 1;
+
+  // The type of what is fed, where this part of it has type `part`.
+  TensorType WholeOf(TensorType part) const;
+  friend bool operator==(const InputPart&, const InputPart&) = default;
+};
+
 struct GraphValue {
   TensorType type;
   ValueKind kind = ValueKind::kComputed;
@@ -32,6 +41,11 @@ struct GraphValue {
   int producer = -1;       // index of the call, or -1
   Init init;               // of a state
   bool trainable = false;  // a state that optimizers update
+  // Of an input: whether dim 0 counts samples of the batch; the name under which the
+  // host feeds it; which part of that it is.
+  bool counts_samples = false;
+  std::string fed_as;
+  InputPart part;
 };
 
 struct GraphCall {
@@ -41,6 +55,10 @@ struct GraphCall {
   int out = -1;
   std::string name;    // unique: scope path and op, as "trunk.0.conv"
   std::string source;  // the model's file:line
+  // The part of a step's batch that the call works on; its name then starts with
+  // "mb3." for part 3. -1: of the whole step, as all calls are where the batch is
+  // taken at once.
+  int micro_batch = -1;
 };
 
 struct Graph {
@@ -79,9 +97,15 @@ class GraphBuilder {
   explicit GraphBuilder(Graph graph);  // goes on with a finished graph
 
   Value Input(absl::string_view name, TensorType type);
+  // An input whose dim 0 counts samples: of it each micro-batch takes its part.
+  Value BatchInput(absl::string_view name, TensorType type);
+  // The part `part`, of type `type`, of what is fed as `fed_as`.
+  Value InputPartOf(absl::string_view fed_as, TensorType type, InputPart part);
   Value State(absl::string_view name, TensorType type, Init init, bool trainable);
   // Appends a call; `source` is inherited from the current scope when empty.
   Value Call(const OpDef& op, std::vector<Value> in, Attrs attrs = {});
+  // Appends a call like `call`, which another graph may have, under the present scope.
+  Value Repeat(const GraphCall& call, std::vector<Value> in, Attrs attrs);
   void Update(Value state, Value next);
   void Output(absl::string_view name, Value value);
 
@@ -108,14 +132,30 @@ class GraphBuilder {
     std::string outer_source_;
   };
 
+  // Calls and inputs made while a MicroBatch lives are those of this part of the batch:
+  // a Scope "mb3" for the index 3.
+  class MicroBatch {
+   public:
+    MicroBatch(GraphBuilder& g, int64_t index);
+    ~MicroBatch() { g_.micro_batch_ = -1; }
+    MicroBatch(const MicroBatch&) = delete;
+    MicroBatch& operator=(const MicroBatch&) = delete;
+
+   private:
+    GraphBuilder& g_;
+    Scope scope_;
+  };
+
  private:
   int AddValue(GraphValue value);
+  Value AddCall(GraphCall call, const std::vector<Value>& in);
   std::string UniqueName(absl::string_view base);
 
   Graph graph_;
   absl::Status status_;
   std::string scope_;
   std::string source_;  // "models/drivenet.cc:31" of the innermost scope
+  int micro_batch_ = -1;
   std::map<std::string, int> name_uses_;
 };
 

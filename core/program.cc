@@ -53,8 +53,10 @@ std::string Program::ToString() const {
                       "\n");
     }
   }
-  for (const ProgramFeed& f : feeds)
-    absl::StrAppend(&out, "feed ", f.input, " ", f.buffer, "\n");
+  for (const ProgramFeed& f : feeds) {
+    absl::StrAppend(&out, "feed ", f.input, " ", f.buffer, " part ", f.part.index, "/",
+                    f.part.count, " before superstep ", f.superstep, "\n");
+  }
   for (const ProgramState& s : states) {
     absl::StrAppend(&out, "state ", s.name, " ", s.buffer, " init ", s.init.kind, " ",
                     absl::StrFormat("%.17g", s.init.scale),

@@ -50,9 +50,15 @@ struct ProgramCall {
   std::shared_ptr<const OpCall> call;
 };
 
-struct ProgramFeed {  // an input the host writes before a step
+// An input, or a part of one, that the host writes. Until then it lies with the host:
+// in the DRAM of the machine's interface cards.
+struct ProgramFeed {
   std::string input;
   int buffer = -1;
+  InputPart part;  // that the buffer takes of the input
+  // The host writes before the exchange of this superstep; where it is one past the
+  // last, before it reads what the step made.
+  int superstep = 0;
 };
 struct ProgramState {
   std::string name;
@@ -97,6 +103,10 @@ struct Program {
         .address[buffers[buffer].storage];
   }
   int64_t peak_bytes() const;
+  // The type of all that the host feeds under the feed's name.
+  TensorType FedType(const ProgramFeed& feed) const {
+    return feed.part.WholeOf(buffers[feed.buffer].type);
+  }
   // Canonical text; equal Programs have equal text.
   std::string ToString() const;
   // 64-bit hash of the text, as 16 hex digits.

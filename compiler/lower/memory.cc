@@ -160,11 +160,15 @@ Ticks TicksOf(const Program& program) {
     if (first < 0) first = ticks.count;
     last = ticks.count;
   };
-  // Feeds are written before the step; states are there.
-  for (const ProgramFeed& feed : program.feeds) touch(feed.buffer);
+  const auto feed_before = [&](size_t superstep) {
+    for (const ProgramFeed& feed : program.feeds) {
+      if (feed.superstep == static_cast<int>(superstep)) touch(feed.buffer);
+    }
+  };
   for (const ProgramState& state : program.states) touch(state.buffer);
   for (size_t s = 0; s < program.supersteps.size(); ++s) {
     ticks.names.push_back(absl::StrCat("the exchange of superstep ", s));
+    feed_before(s);
     for (const ExchangeOp& e : program.supersteps[s].exchanges) {
       touch(e.from);
       touch(e.to);
@@ -179,6 +183,7 @@ Ticks TicksOf(const Program& program) {
   }
   // The host reads after the last call: what dies in that call is not yet free.
   ticks.names.push_back("the end of the step");
+  feed_before(program.supersteps.size());
   for (const ProgramFetch& fetch : program.fetches) touch(fetch.buffer);
   ++ticks.count;
   return ticks;

@@ -7,7 +7,7 @@ namespace tatami {
 
 // A step is a line of ticks: each superstep's exchange is one tick, each of its
 // computes one more. A buffer lives from the tick that writes it to the last that reads
-// it, both included.
+// it, both included. What the host feeds before a superstep lives from its exchange on.
 struct Ticks {
   std::vector<std::pair<int, int>>
       buffer;  // [first, last]; {-1, -1} when never written

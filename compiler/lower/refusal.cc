@@ -183,9 +183,8 @@ class Refusal {
       absl::StrAppend(&message_, "kept across steps\n");
     } else {
       absl::StrAppend(&message_, "ticks ", first, "-", last, ", ",
-                      origin.kind == BufferOrigin::kInput ? "given before the step"
-                                                          : ticks_.names[first],
-                      " to ", ticks_.names[last], "\n");
+                      origin.kind == BufferOrigin::kInput ? "fed before " : "",
+                      ticks_.names[first], " to ", ticks_.names[last], "\n");
     }
   }
 

@@ -49,6 +49,7 @@ class Scheduler {
     for (size_t c = 0; c < graph_.calls.size(); ++c) AddCall(static_cast<int>(c));
     AddUpdates();
     AddFetches();
+    TimeFeeds();
     return std::move(out_);
   }
 
@@ -218,16 +219,33 @@ class Scheduler {
   int WrittenAt(int buffer) const { return std::max(0, readable_[buffer] - 1); }
 
   int FeedFor(int value, const Placement& need) {
+    const GraphValue& input = graph_.values[value];
     for (const ProgramFeed& feed : program().feeds) {
-      if (feed.input == graph_.values[value].name &&
+      if (feed.input == input.fed_as && feed.part == input.part &&
           program().buffers[feed.buffer].placement == need) {
         return feed.buffer;
       }
     }
-    const int buffer = AddBuffer(absl::StrCat(graph_.values[value].name, ".feed"),
-                                 graph_.values[value].type, need);
-    program().feeds.push_back({.input = graph_.values[value].name, .buffer = buffer});
+    const int buffer = AddBuffer(absl::StrCat(input.name, ".feed"), input.type, need);
+    program().feeds.push_back(
+        {.input = input.fed_as, .buffer = buffer, .part = input.part});
     return buffer;
+  }
+
+  // A feed comes when it is first read: until then it needs no SRAM.
+  void TimeFeeds() {
+    const int count = static_cast<int>(program().supersteps.size());
+    std::vector<int> first_read(program().buffers.size(), count);
+    const auto read = [&](int buffer, int s) {
+      first_read[buffer] = std::min(first_read[buffer], s);
+    };
+    for (int s = 0; s < count; ++s) {
+      for (const ExchangeOp& e : program().supersteps[s].exchanges) read(e.from, s);
+      for (const ComputeOp& c : program().supersteps[s].computes) {
+        for (const int in : c.in) read(in, s);
+      }
+    }
+    for (ProgramFeed& feed : program().feeds) feed.superstep = first_read[feed.buffer];
   }
 
   // The buffer of a value that the host or a state takes: an input has none of its own.

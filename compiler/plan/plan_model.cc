@@ -208,7 +208,7 @@ void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
     if (graph_.values[in[i]].kind != ValueKind::kInput || OwnerOf(in[i]) != call) {
       continue;
     }
-    spans.push_back({0, state.again ? pause.first_late : call, c.need_bytes[i]});
+    spans.push_back({call, state.again ? pause.first_late : call, c.need_bytes[i]});
   }
 }
 
@@ -224,7 +224,7 @@ void PlanModel::StagedSpans(const Use& use, const State& reader, Spans& spans) c
 void PlanModel::FeedSpans(const Use& use, const State& reader, bool shared,
                           Spans& spans) const {
   const int last = reader.again ? pauses_[use.reader].first_late : use.reader;
-  const int first = shared ? use.owner + 1 : 0;
+  const int first = shared ? use.owner + 1 : use.reader;
   if (first > last) return;
   spans.push_back(
       {first, last, candidates_[use.reader][reader.candidate].need_bytes[use.input]});

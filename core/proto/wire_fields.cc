@@ -6,6 +6,7 @@
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -291,6 +292,14 @@ constexpr std::pair<absl::string_view, Init::Kind> kInitKinds[] = {
     {"uniform", Init::kUniform}};
 
 }  // namespace
+
+absl::StatusOr<InputPart> ReadPart(int64_t index, int64_t count,
+                                   const TensorType& type) {
+  const int64_t elements = std::max<int64_t>(1, type.num_elements());
+  TATAMI_RETURN_IF_ERROR(CheckRange("parts", count, 1, kElementsMax / elements));
+  TATAMI_RETURN_IF_ERROR(CheckIndex("part", index, count));
+  return InputPart{index, count};
+}
 
 void ToProto(const Init& init, proto::Init& out) {
   for (const auto& [name, kind] : kInitKinds) {

@@ -21,7 +21,7 @@
 
 namespace tatami::wire {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 // Nothing a mesh computes comes near these; products of two of them that the placement
 // arithmetic makes stay below 2^63.
@@ -63,6 +63,11 @@ void ToProto(const Attrs& attrs, AttributeList& out);
 // own functions may rely on that.
 absl::StatusOr<Attrs> FromProto(const AttributeList& attributes, const OpDef& op);
 absl::StatusOr<const OpDef*> ReadOp(absl::string_view name, OpLookup find_op);
+
+// Part `index` of `count` of an input, where a part has this type: all of it is no
+// larger than a tensor may be.
+absl::StatusOr<InputPart> ReadPart(int64_t index, int64_t count,
+                                   const TensorType& type);
 
 void ToProto(const Init& init, proto::Init& out);
 absl::StatusOr<Init> FromProto(const proto::Init& init);

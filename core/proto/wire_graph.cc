@@ -32,6 +32,16 @@ absl::StatusOr<GraphValue> ReadValue(const proto::GraphValue& in) {
     TATAMI_ASSIGN_OR_RETURN(value.init, wire::FromProto(in.init()), in.name());
     value.trainable = in.trainable();
   }
+  if (in.has_fed() != (value.kind == ValueKind::kInput)) {
+    return wire::BadField("fed belongs to inputs, and to each of them");
+  }
+  if (in.has_fed()) {
+    TATAMI_RETURN_IF_ERROR(wire::CheckName("fed_as", in.fed().fed_as()));
+    value.fed_as = in.fed().fed_as();
+    value.counts_samples = in.fed().counts_samples();
+    TATAMI_ASSIGN_OR_RETURN(
+        value.part, wire::ReadPart(in.fed().part(), in.fed().parts(), value.type));
+  }
   return value;
 }
 
@@ -44,6 +54,11 @@ absl::StatusOr<GraphCall> ReadCall(const proto::GraphCall& in, int index,
   if (in.has_source()) {
     TATAMI_RETURN_IF_ERROR(wire::CheckName("source", in.source()));
     call.source = in.source();
+  }
+  if (in.has_micro_batch()) {
+    TATAMI_RETURN_IF_ERROR(
+        wire::CheckRange("micro_batch", in.micro_batch(), 0, INT32_MAX));
+    call.micro_batch = in.micro_batch();
   }
   TATAMI_ASSIGN_OR_RETURN(call.op, wire::ReadOp(in.op(), find_op));
   TATAMI_ASSIGN_OR_RETURN(call.attrs, wire::FromProto(in.attributes(), *call.op));
@@ -76,6 +91,13 @@ std::string SerializeGraph(const Graph& graph, WireForm form) {
       if (kind == value.kind) v.set_kind(std::string(name));
     }
     v.set_name(value.name);
+    if (value.kind == ValueKind::kInput) {
+      proto::FedPart& fed = *v.mutable_fed();
+      fed.set_fed_as(value.fed_as);
+      fed.set_counts_samples(value.counts_samples);
+      fed.set_part(value.part.index);
+      fed.set_parts(value.part.count);
+    }
     if (value.kind != ValueKind::kState) continue;
     wire::ToProto(value.init, *v.mutable_init());
     v.set_trainable(value.trainable);
@@ -88,6 +110,7 @@ std::string SerializeGraph(const Graph& graph, WireForm form) {
     c.set_out(call.out);
     c.set_name(call.name);
     if (!call.source.empty()) c.set_source(call.source);
+    if (call.micro_batch >= 0) c.set_micro_batch(call.micro_batch);
   }
   for (const auto& [state, next] : graph.updates) {
     proto::GraphUpdate& update = *out.add_updates();

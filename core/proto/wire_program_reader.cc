@@ -198,7 +198,15 @@ class Reader {
   absl::Status ReadFeed(const proto::ProgramFeed& in) {
     TATAMI_RETURN_IF_ERROR(wire::CheckName("input", in.input()));
     TATAMI_RETURN_IF_ERROR(CheckBuffer("buffer", in.buffer()));
-    p_.feeds.push_back({.input = in.input(), .buffer = in.buffer()});
+    TATAMI_ASSIGN_OR_RETURN(
+        const InputPart part,
+        wire::ReadPart(in.part(), in.parts(), p_.buffers[in.buffer()].type));
+    TATAMI_RETURN_IF_ERROR(
+        wire::CheckRange("superstep", in.superstep(), 0, in_.supersteps_size()));
+    p_.feeds.push_back({.input = in.input(),
+                        .buffer = in.buffer(),
+                        .part = part,
+                        .superstep = in.superstep()});
     return absl::OkStatus();
   }
 

@@ -83,6 +83,9 @@ void ToProto(const Program& program, proto::Program& out) {
     proto::ProgramFeed& f = *out.add_feeds();
     f.set_input(feed.input);
     f.set_buffer(feed.buffer);
+    f.set_part(feed.part.index);
+    f.set_parts(feed.part.count);
+    f.set_superstep(feed.superstep);
   }
   for (const ProgramState& state : program.states) {
     proto::ProgramState& s = *out.add_states();

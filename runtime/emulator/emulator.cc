@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <ctime>
+#include <map>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,16 @@ double SecondsSince(int64_t& mark_ns) {
   return s;
 }
 
+// What the host has of an input.
+struct FedInput {
+  std::vector<std::byte> bytes;  // of the whole
+  bool fed = false;              // since the last step
+};
+struct DueFeed {
+  const ProgramFeed* feed;
+  const FedInput* input;
+};
+
 constexpr uint8_t kPoison = 0xff;  // a NaN in every float type
 
 class EmulatorImpl : public Emulator {
@@ -65,7 +76,10 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Prepare() {
     const Program& p = *program_;
-    fed_.resize(p.feeds.size());
+    feeds_before_.resize(p.supersteps.size() + 1);
+    for (const ProgramFeed& feed : p.feeds) {
+      feeds_before_[feed.superstep].push_back({&feed, &inputs_[feed.input]});
+    }
     for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
       TATAMI_ASSIGN_OR_RETURN(SramArena arena, SramArena::Create(p.sram_bytes));
       if (options_.poison_sram) std::memset(arena.at(0), kPoison, arena.bytes());
@@ -89,17 +103,21 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Feed(absl::string_view input,
                     absl::Span<const std::byte> bytes) override {
-    for (size_t f = 0; f < program_->feeds.size(); ++f) {
-      if (program_->feeds[f].input != input) continue;
-      TATAMI_RETURN_IF_ERROR(Write(program_->feeds[f].buffer, input, bytes));
-      fed_[f] = true;
+    const auto known = inputs_.find(std::string(input));
+    if (known == inputs_.end()) return absl::OkStatus();  // read by no call: no error
+    for (const ProgramFeed& feed : program_->feeds) {
+      if (feed.input != input) continue;
+      TATAMI_RETURN_IF_ERROR(CheckSize(input, program_->FedType(feed), bytes));
     }
-    return absl::OkStatus();  // an input that no call reads is not an error
+    known->second.bytes.assign(bytes.begin(), bytes.end());
+    known->second.fed = true;
+    return absl::OkStatus();
   }
 
   absl::Status Step() override {
     TATAMI_RETURN_IF_ERROR(TakeFeeds());
     for (size_t s = 0; s < transfers_.supersteps.size(); ++s) {
+      WriteFeeds(s);
       TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
       int64_t mark = absl::GetCurrentTimeNanos();
       pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
@@ -113,6 +131,7 @@ class EmulatorImpl : public Emulator {
       });
       times_.compute_s += SecondsSince(mark);
     }
+    WriteFeeds(transfers_.supersteps.size());
     return absl::OkStatus();
   }
 
@@ -168,14 +187,29 @@ class EmulatorImpl : public Emulator {
 
   // Every input must have been fed since the last step, which took them all.
   absl::Status TakeFeeds() {
-    for (size_t f = 0; f < fed_.size(); ++f) {
-      if (!fed_[f]) {
+    for (auto& [name, input] : inputs_) {
+      if (!input.fed) {
         return absl::FailedPreconditionError(
-            absl::StrCat("input '", program_->feeds[f].input, "' was not fed"));
+            absl::StrCat("input '", name, "' was not fed"));
       }
     }
-    absl::c_fill(fed_, false);
+    for (auto& [name, input] : inputs_) input.fed = false;
     return absl::OkStatus();
+  }
+
+  // What the host has for this superstep, to the nodes that are to hold it.
+  void WriteFeeds(size_t superstep) {
+    const std::vector<DueFeed>& due = feeds_before_[superstep];
+    if (due.empty()) return;
+    int64_t mark = absl::GetCurrentTimeNanos();
+    pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
+      for (const DueFeed& d : due) {
+        // Parts along dim 0 lie one behind the other.
+        const int64_t size = program_->buffers[d.feed->buffer].type.bytes();
+        WriteBox(d.feed->buffer, d.input->bytes.data() + d.feed->part.index * size, n);
+      }
+    });
+    times_.exchange_s += SecondsSince(mark);
   }
 
   absl::Status CheckAddresses() const {
@@ -263,20 +297,29 @@ class EmulatorImpl : public Emulator {
                         first.row, ",", first.col, ") on");
   }
 
+  static absl::Status CheckSize(absl::string_view name, const TensorType& type,
+                                absl::Span<const std::byte> bytes) {
+    if (static_cast<int64_t>(bytes.size()) == type.bytes()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(name, " is ", type.ToString(), ", ",
+                                                   type.bytes(), " bytes; got ",
+                                                   bytes.size()));
+  }
+
   absl::Status Write(int buffer, absl::string_view name,
                      absl::Span<const std::byte> bytes) {
-    const ProgramBuffer& b = program_->buffers[buffer];
-    if (static_cast<int64_t>(bytes.size()) != b.type.bytes()) {
-      return absl::InvalidArgumentError(absl::StrCat(name, " is ", b.type.ToString(),
-                                                     ", ", b.type.bytes(),
-                                                     " bytes; got ", bytes.size()));
-    }
-    const Box whole = WholeBox(b.type.dims);
+    TATAMI_RETURN_IF_ERROR(CheckSize(name, program_->buffers[buffer].type, bytes));
     for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
-      const Box box = b.placement.BoxAt(Coord(n), program_->mesh);
-      CopyBox(box, whole, bytes.data(), box, Data(buffer, n), ByteSize(b.type.dtype));
+      WriteBox(buffer, bytes.data(), n);
     }
     return absl::OkStatus();
+  }
+
+  // A hosted node's box of the tensor whose bytes these are.
+  void WriteBox(int buffer, const std::byte* bytes, int64_t hosted) {
+    const ProgramBuffer& b = program_->buffers[buffer];
+    const Box box = b.placement.BoxAt(Coord(hosted), program_->mesh);
+    CopyBox(box, WholeBox(b.type.dims), bytes, box, Data(buffer, hosted),
+            ByteSize(b.type.dtype));
   }
 
   // True for the one node that speaks for its box: its digits on unused axes are zero.
@@ -326,9 +369,10 @@ class EmulatorImpl : public Emulator {
   const EmulatorOptions options_;
   const HostedNodes hosted_;
   ThreadPool pool_;
-  std::vector<bool> fed_;          // by feed: since the last step
-  std::vector<SramArena> arenas_;  // by hosted node
-  std::vector<std::byte*> sram_;   // by hosted node
+  std::map<std::string, FedInput> inputs_;
+  std::vector<std::vector<DueFeed>> feeds_before_;  // by superstep, and the end
+  std::vector<SramArena> arenas_;                   // by hosted node
+  std::vector<std::byte*> sram_;                    // by hosted node
   Transfers transfers_;
   std::vector<std::vector<std::vector<NodeCompute>>> computes_;  // superstep, node
   LinkCounter links_;

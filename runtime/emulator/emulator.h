@@ -47,7 +47,7 @@ struct CallTime {
 
 // Where one step's time went on this rank, in seconds.
 struct StepTimes {
-  double exchange_s = 0;  // packing, local copies, combining
+  double exchange_s = 0;  // writing feeds, packing, local copies, combining
   double wait_s = 0;      // for other ranks
   double compute_s = 0;
 };
@@ -66,12 +66,14 @@ class Emulator {
   // nodes that hold parts of it. Every rank passes the same bytes.
   virtual absl::Status WriteState(absl::string_view name,
                                   absl::Span<const std::byte> bytes) = 0;
+  // Keeps the bytes of a whole input in host memory, which stands for the DRAM of the
+  // machine's interface cards; the step writes each part to the nodes when it is due.
   virtual absl::Status Feed(absl::string_view input,
                             absl::Span<const std::byte> bytes) = 0;
 
-  // Runs one step. Every input the program reads must be fed before each step, for its
-  // memory serves others later in the step: FailedPrecondition names one that was not.
-  // E0601 naming rank, superstep and tensors when a rank stays silent.
+  // Runs one step. Every input the program reads must be fed anew before each step:
+  // FailedPrecondition names one that was not. E0601 naming rank, superstep and tensors
+  // when a rank stays silent.
   virtual absl::Status Step() = 0;
 
   // A whole logical tensor, on rank 0; empty elsewhere. Collective.

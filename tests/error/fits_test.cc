@@ -50,7 +50,8 @@ TEST(DoesNotFit, AGraphOfOneOpIsRefusedInTheseWords) {
       "  4.0 KiB      staging and inputs\n"
       "This one alone exceeds the 3.0 KiB beside code:\n"
       "  4.0 KiB      head.x.feed f32[64,16]\n"
-      "               ticks 0-2, given before the step to the end of the step\n"
+      "               ticks 0-2, fed before the exchange of superstep 0 to the end of "
+      "the step\n"
       "  1 of 1 nodes are over.\n",
       kLastLine);
   EXPECT_EQ(std::string(status.message()), message);
@@ -86,7 +87,8 @@ TEST(DoesNotFit, TheSmallestSetHoldsSourcesAndLifetimes) {
                    "  1.0 KiB      head.w f32[16,16]\n"
                    "               kept across steps\n"
                    "  0.5 KiB      head.x.feed f32[16,8]\n"
-                   "               ticks 0-1, given before the step to head.matmul\n"
+                   "               ticks 0-1, fed before the exchange of superstep 0 "
+                   "to head.matmul\n"
                    "  0.5 KiB      head.matmul f32[16,8] from models/net.cc:9\n"
                    "               ticks 1-3, head.matmul to the end of the step\n"
                    "  1 of 1 nodes are over.\n",

@@ -58,6 +58,14 @@ class StepCounter {
 
   json Supersteps() {
     json list = json::array();
+    std::vector<json> feeds(p_.supersteps.size(), json::array());
+    for (const ProgramFeed& f : p_.feeds) {
+      if (f.superstep >= static_cast<int>(feeds.size())) continue;  // after the last
+      feeds[f.superstep].push_back({{"to", f.buffer},
+                                    {"input", f.input},
+                                    {"part", f.part.index},
+                                    {"parts", f.part.count}});
+    }
     int tick = 0;
     for (const Superstep& superstep : p_.supersteps) {
       json exchanges = json::array(), computes = json::array();
@@ -65,7 +73,9 @@ class StepCounter {
       ++tick;
       for (const ComputeOp& c : superstep.computes)
         computes.push_back(Count(c, tick++));
-      list.push_back({{"exchanges", exchanges}, {"computes", computes}});
+      list.push_back({{"feeds", feeds[list.size()]},
+                      {"exchanges", exchanges},
+                      {"computes", computes}});
     }
     return list;
   }
@@ -175,7 +185,10 @@ std::vector<int> KindsOf(const Program& p) {
   for (const ProgramState& s : p.states)
     holds_state[p.buffers[s.buffer].storage] = true;
   for (size_t b = 0; b < p.buffers.size(); ++b) {
-    if (absl::StartsWith(p.buffers[b].name, "d_")) kinds[b] = kGradient;
+    const std::string& name = p.buffers[b].name;
+    if (absl::StartsWith(name, "d_") || absl::StrContains(name, ".d_")) {
+      kinds[b] = kGradient;
+    }
     if (holds_state[p.buffers[b].storage]) kinds[b] = kState;
   }
   for (const ProgramFeed& feed : p.feeds) kinds[feed.buffer] = kFeed;

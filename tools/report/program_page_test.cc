@@ -1,6 +1,8 @@
 // The page of a Program: its numbers, what names may do to it, what it asks for.
 #include "tools/report/program_page.h"
 
+#include <algorithm>
+
 #include "compiler/test_graphs.h"
 #include "compiler/verify.h"
 #include "gmock/gmock.h"
@@ -180,6 +182,22 @@ TEST(ProgramData, TheSumsOfAStepAreThoseOfTheProgram) {
     EXPECT_EQ(data["mesh"]["south"][1], links.at({0, 1}, LinkBytes::kSouth));
     EXPECT_EQ(data["mesh"]["west"][5], links.at({1, 2}, LinkBytes::kWest));
   }
+}
+
+// Each feed stands at the superstep before which the host writes it.
+TEST(ProgramData, FeedsStandWhereTheyArrive) {
+  const Program p = LoweredTrainingStep({2, 3}, 1);
+  const json data = ProgramData(p);
+  size_t count = 0;
+  for (const ProgramFeed& f : p.feeds) {
+    const json& feeds = data["supersteps"][f.superstep]["feeds"];
+    const json want = {{"to", f.buffer}, {"input", f.input}, {"part", 0}, {"parts", 1}};
+    EXPECT_NE(std::find(feeds.begin(), feeds.end(), want), feeds.end()) << f.input;
+    EXPECT_EQ(data["ticks"]["superstep"][data["buffers"][f.buffer]["first"].get<int>()],
+              f.superstep);
+  }
+  for (const json& superstep : data["supersteps"]) count += superstep["feeds"].size();
+  EXPECT_EQ(count, p.feeds.size());
 }
 
 // The fullest classes are kept; one always is.

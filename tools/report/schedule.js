@@ -12,6 +12,7 @@ const scheduled = data.supersteps.map(
       linkBytes: superstep.exchanges.reduce((sum, e) => sum + e.link_bytes, 0),
       flops: superstep.computes.reduce(
           (sum, c) => sum + c.matrix_flops + c.vector_flops, 0),
+      feedTexts: superstep.feeds.map((f) => bufferName(f.to).toLowerCase()),
       exchangeTexts: superstep.exchanges.map(
           (e) => [bufferName(e.from), bufferName(e.to), e.combine]
                      .join(' ')
@@ -59,7 +60,16 @@ function inside(entry, sought) {
   const kept = (texts) => (unused, i) => sought === '' || texts[i].includes(sought);
   const exchanges = entry.superstep.exchanges.filter(kept(entry.exchangeTexts));
   const computes = entry.superstep.computes.filter(kept(entry.computeTexts));
+  const feeds = entry.superstep.feeds.filter(kept(entry.feedTexts));
   const parts = [];
+  if (feeds.length > 0) {
+    parts.push(table(
+        [['fed by the host'], ['part'], ['type'], ['to']],
+        feeds.map(
+            (f) => cells(
+                f.input, f.part + 1 + ' of ' + f.parts, data.buffers[f.to].type,
+                data.buffers[f.to].placement))));
+  }
   if (exchanges.length > 0) {
     parts.push(table(
         [
@@ -128,7 +138,8 @@ function filterSchedule(text) {
   const sought = text.trim().toLowerCase();
   const has = (texts) => texts.some((t) => t.includes(sought));
   const kept = scheduled.filter(
-      (entry) => sought === '' || has(entry.exchangeTexts) || has(entry.computeTexts));
+      (entry) => sought === '' || has(entry.feedTexts) || has(entry.exchangeTexts) ||
+          has(entry.computeTexts));
   byId('filtered').textContent = sought === '' ?
       '' :
       exact(kept.length) + ' of ' + plural(scheduled.length, 'superstep');
