@@ -1,6 +1,7 @@
 // Makes a training step out of a forward graph: backward, clipping and optimizer.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,12 @@ struct OptimizerOptions {
 // Appends the gradients of `loss` and one update of every parameter. Makes the inputs
 // learning_rate f32 [] and step f32 [] (1 at the first step) and, when clipping, the
 // output grad_norm f32 []. Errors stick in g; E0101 for an unknown optimizer.
+//
+// With `micro_batches` above 1, g holds the forward pass of one of so many equal parts
+// of the step's batch; it and its backward pass are repeated for each
+// (compiler/micro_batches.h), and the update goes by the mean of their gradients.
+// Values of before are then no longer g's.
 void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& parameters,
-                     const OptimizerOptions& options);
+                     const OptimizerOptions& options, int64_t micro_batches = 1);
 
 }  // namespace tatami

@@ -8,12 +8,16 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "compiler/lower/lower.h"
 #include "compiler/test_graphs.h"
+#include "compiler/training_step.h"
 #include "compiler/verify.h"
 #include "core/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "ops/all_ops.h"
+#include "ops/arithmetic.h"
+#include "ops/loss.h"
 
 namespace tatami {
 namespace {
@@ -50,6 +54,36 @@ TEST(GraphWire, RoundTripsInBothForms) {
       EXPECT_EQ(read->values[v].init.scale, graph.values[v].init.scale);
       EXPECT_EQ(read->values[v].trainable, graph.values[v].trainable);
     }
+  }
+}
+
+// Parts of inputs and of the batch, in graph and Program.
+TEST(GraphWire, KeepsMicroBatches) {
+  GraphBuilder g("parts");
+  const Value x = g.BatchInput("x", {DType::kF32, {3}});
+  const Value w = g.State("w", {DType::kF32, {3}}, {}, true);
+  AddTrainingStep(g, MeanAll(g, Mul(g, x, w)), {w}, {.name = "sgd"}, 2);
+  const auto graph = g.Finish();
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  for (const WireForm form : kForms) {
+    const auto read = ParseGraph(SerializeGraph(*graph, form), FindOp);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->ToString(), graph->ToString());
+    for (size_t v = 0; v < graph->values.size(); ++v) {
+      EXPECT_EQ(read->values[v].fed_as, graph->values[v].fed_as);
+      EXPECT_EQ(read->values[v].part, graph->values[v].part);
+      EXPECT_EQ(read->values[v].counts_samples, graph->values[v].counts_samples);
+    }
+    for (size_t c = 0; c < graph->calls.size(); ++c) {
+      EXPECT_EQ(read->calls[c].micro_batch, graph->calls[c].micro_batch);
+    }
+    const auto program =
+        Lower(*graph, {.mesh = {1, 2}}, {.machine = "m", .sram_bytes = 1 << 20});
+    ASSERT_TRUE(program.ok()) << program.status();
+    const auto read_program = ParseProgram(SerializeProgram(*program, form), FindOp);
+    ASSERT_TRUE(read_program.ok()) << read_program.status();
+    EXPECT_EQ(read_program->ToString(), program->ToString());
+    EXPECT_THAT(program->ToString(), HasSubstr("part 1/2"));
   }
 }
 

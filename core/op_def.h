@@ -172,6 +172,10 @@ struct OpSample {
 // nullopt when it cannot. This is how fusion passes learn what fits what.
 using AbsorbFn = std::optional<Attrs> (*)(const OpCall& call, const OpCall& next);
 
+// Attributes with which `call`, given part `index` of a batch cut into equal parts
+// along dim 0, draws the random numbers that it would draw there given all of it.
+using PartFn = Attrs (*)(const OpCall& call, int64_t index);
+
 constexpr int kNoAlias = -1;
 
 struct OpDef {
@@ -190,6 +194,7 @@ struct OpDef {
   Required<int> may_overwrite;
   Required<AbsorbFn> absorb;  // null: never
   Required<std::vector<OpSample> (*)()> samples;
+  PartFn of_part = nullptr;  // of random ops; all others do the same on every part
 };
 
 // Kernels that calls of one shape share, by the kernel's name and Kernel::key.

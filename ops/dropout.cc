@@ -39,6 +39,13 @@ std::vector<Value> DropoutGradient(GraphBuilder& g, const CallSite& site, Value 
   return {g.Call(DropoutOp(), {d_out, site.in[1]}, site.attrs), Value{}};
 }
 
+// Element e of part i of a batch is element e + i * n of the whole, for parts of n.
+Attrs DropoutOfPart(const OpCall& call, int64_t index) {
+  Attrs attrs = call.attrs;
+  attrs.Set("first", attrs.Int("first") + index * call.out.num_elements());
+  return attrs;
+}
+
 // The factor of each element: 0 or 1 / (1 - p).
 class Mask {
  public:
@@ -49,13 +56,15 @@ class Mask {
         // The multiplier of splitmix64 spreads consecutive steps over all 64 bits.
         stream_(static_cast<uint64_t>(call.attrs.Int("stream")) ^
                 (static_cast<uint64_t>(step) * 0x9E3779B97F4A7C15)),
+        first_(call.attrs.Int("first")),
         dims_(call.out.dims) {}
 
-  // Position of a point of the whole tensor in row-major order.
+  // The number by which a point of the whole tensor draws: its row-major position
+  // behind the first.
   int64_t Linear(absl::Span<const int64_t> point) const {
     int64_t linear = 0;
     for (size_t d = 0; d < dims_.size(); ++d) linear = linear * dims_[d] + point[d];
-    return linear;
+    return first_ + linear;
   }
   double Factor(int64_t linear) const {
     const auto index = static_cast<uint64_t>(linear);
@@ -65,6 +74,7 @@ class Mask {
  private:
   double probability_, scale_;
   uint64_t seed_, stream_;
+  int64_t first_;
   Dims dims_;
 };
 
@@ -114,16 +124,21 @@ constexpr Kernel kKernels[] = {{"loops", Supports, nullptr, Prepare}};
 
 std::vector<OpSample> DropoutSamples() {
   const auto sample = [](std::string name, Dims dims, double probability,
-                         DType dtype = DType::kF32) {
-    return OpSample{
-        std::move(name),
-        {{dtype, std::move(dims)}, {DType::kF32, {}}},
-        {{"probability", probability}, {"seed", int64_t{7}}, {"stream", int64_t{-3}}},
-        {InputDomain{}, InputDomain{0, 1000, true}}};
+                         DType dtype = DType::kF32, int64_t first = 0) {
+    return OpSample{std::move(name),
+                    {{dtype, std::move(dims)}, {DType::kF32, {}}},
+                    {{"probability", probability},
+                     {"seed", int64_t{7}},
+                     {"stream", int64_t{-3}},
+                     {"first", first}},
+                    {InputDomain{}, InputDomain{0, 1000, true}}};
   };
-  return {sample("half", {4, 5, 6}, 0.5), sample("rare", {3, 37}, 0.1),
-          sample("never", {4, 3}, 0.0), sample("scalar", {}, 0.3),
-          sample("bf16", {5, 9}, 0.4, DType::kBF16)};
+  return {sample("half", {4, 5, 6}, 0.5),
+          sample("rare", {3, 37}, 0.1),
+          sample("never", {4, 3}, 0.0),
+          sample("scalar", {}, 0.3),
+          sample("bf16", {5, 9}, 0.4, DType::kBF16),
+          sample("second_part", {3, 7}, 0.4, DType::kF32, 21)};
 }
 
 }  // namespace
@@ -132,7 +147,8 @@ Value Dropout(GraphBuilder& g, Value x, Value step, DropoutOptions options) {
   return g.Call(DropoutOp(), {x, step},
                 Attrs{{"probability", options.probability},
                       {"seed", options.seed},
-                      {"stream", options.stream}});
+                      {"stream", options.stream},
+                      {"first", int64_t{0}}});
 }
 
 const OpDef& DropoutOp() {
@@ -151,6 +167,7 @@ const OpDef& DropoutOp() {
       .may_overwrite = 0,
       .absorb = nullptr,
       .samples = DropoutSamples,
+      .of_part = DropoutOfPart,
   };
   return kOp;
 }

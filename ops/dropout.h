@@ -17,7 +17,8 @@ struct DropoutOptions {
 // `step` is an f32 scalar that holds a whole number (exact up to 2^24). Element e of x,
 // counted row-major over the whole tensor, is kept where
 // RandomUniform(seed, stream ^ mix(step), e) >= p: every cut of x draws the same mask,
-// and the backward pass draws it again instead of storing it. Errors: E0107.
+// and the backward pass draws it again instead of storing it. Micro-batches draw the
+// mask of the whole batch where dim 0 of x counts its samples. Errors: E0107.
 Value Dropout(GraphBuilder& g, Value x, Value step, DropoutOptions options);
 
 const OpDef& DropoutOp();

@@ -8,7 +8,7 @@
 namespace tatami {
 
 std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
-                                 const std::vector<Value>& parameters) {
+                                 const std::vector<Value>& parameters, double weight) {
   if (!g.ok()) return {};
   const size_t call_count = g.graph().calls.size();
   std::vector<bool> depends(g.graph().values.size(), false);
@@ -20,7 +20,7 @@ std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
     }
   }
   std::vector<Value> gradient(g.graph().values.size());
-  gradient[loss.id] = Fill(g, g.type(loss), 1.0);
+  gradient[loss.id] = Fill(g, g.type(loss), weight);
   for (size_t c = call_count; c-- > 0 && g.ok();) {
     const GraphCall call = g.graph().calls[c];  // a copy: the builder grows the list
     const Value d_out = gradient[call.out];

@@ -8,7 +8,7 @@
 
 namespace tatami {
 
-// Appends calls that compute d(loss)/d(p) for each p of `parameters`.
+// Appends calls that compute weight * d(loss)/d(p) for each p of `parameters`.
 //
 // Before:  `loss` is a scalar f32 made in g.
 // After:   the returned values, one per parameter; an error sticks in g when a
@@ -19,6 +19,7 @@ namespace tatami {
 // Keeps:   every existing call.
 // Cost:    one gradient per call between the parameters and the loss.
 std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
-                                 const std::vector<Value>& parameters);
+                                 const std::vector<Value>& parameters,
+                                 double weight = 1);
 
 }  // namespace tatami

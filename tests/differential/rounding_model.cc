@@ -93,7 +93,7 @@ class F64Runner {
     for (size_t v = 0; v < values.size(); ++v) {
       const GraphValue& value = graph_.values[v];
       if (value.kind == ValueKind::kComputed) continue;
-      values[v] = ToF64(value.type.dtype, given_.at(value.name));
+      values[v] = GivenF64(value);
     }
     F64Run run;
     for (int step = 0; step < options_.steps; ++step) {
@@ -117,6 +117,16 @@ class F64Runner {
       if (value.kind == ValueKind::kState) run.states[value.name] = values[v];
     }
     return run;
+  }
+
+  // Of an input: its part of what is fed.
+  Vector GivenF64(const GraphValue& value) const {
+    if (value.kind != ValueKind::kInput) {
+      return ToF64(value.type.dtype, given_.at(value.name));
+    }
+    const Vector whole = ToF64(value.type.dtype, given_.at(value.fed_as));
+    const auto begin = whole.begin() + value.part.index * value.type.num_elements();
+    return {begin, begin + value.type.num_elements()};
   }
 
   const Graph& graph_;

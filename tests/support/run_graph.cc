@@ -144,17 +144,19 @@ std::map<std::string, Bytes> DrawValues(const Graph& graph, uint64_t seed,
   for (const GraphValue& v : graph.values) {
     if (v.kind == ValueKind::kComputed) continue;
     const bool label = v.type.dtype == DType::kI32;
-    std::vector<float> x(v.type.num_elements());
+    // Of an input in parts: all of what is fed.
+    const std::string& name = v.kind == ValueKind::kInput ? v.fed_as : v.name;
+    const TensorType type = v.part.WholeOf(v.type);
+    std::vector<float> x(type.num_elements());
     for (size_t i = 0; i < x.size(); ++i) {
-      const uint64_t bits = RandomBits(seed, StreamOf(v.name), i);
+      const uint64_t bits = RandomBits(seed, StreamOf(name), i);
       const int64_t n = label ? labels : 2 * range + 1;
       const auto whole = static_cast<int64_t>(bits % static_cast<uint64_t>(n));
       x[i] = static_cast<float>(label ? whole : (whole - range) / scale);
     }
-    Bytes bytes(v.type.bytes());
-    StoreFromFloat(v.type.dtype, x.data(), static_cast<int64_t>(x.size()),
-                   bytes.data());
-    out[v.name] = std::move(bytes);
+    Bytes bytes(type.bytes());
+    StoreFromFloat(type.dtype, x.data(), static_cast<int64_t>(x.size()), bytes.data());
+    out[name] = std::move(bytes);
   }
   return out;
 }

@@ -55,8 +55,8 @@ absl::StatusOr<RunResult> RunOnMesh(const Graph& graph, const Plan& plan,
 // sentence that names the first difference.
 std::string FindDifference(const RunResult& got, const RunResult& want);
 
-// Values for every input and state: whole numbers in [-range, range] / scale, drawn by
-// name; i32 inputs in [0, labels).
+// Values for every state and all that is fed, by name: whole numbers in
+// [-range, range] / scale, drawn by name; i32 inputs in [0, labels).
 std::map<std::string, Bytes> DrawValues(const Graph& graph, uint64_t seed,
                                         int64_t range, double scale, int64_t labels);
 
