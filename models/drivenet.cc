@@ -65,8 +65,10 @@ Value ReconstructionLoss(LayerBuilder& b, Value features, Value frames, Value ma
   const Value wrong = Mul(g, Sub(g, filled, frames), mask);
   const Value error = ReduceSumSquares(g, wrong, {0, 1, 2, 3, 4}, {});
   const Value hidden = ReduceSum(g, mask, {0, 1, 2, 3, 4}, {});
-  g.Output("filled", filled);
-  g.Output("hidden_error", error);
+  if (b.mode() == Mode::kEvaluate) {
+    g.Output("filled", filled);
+    g.Output("hidden_error", error);
+  }
   return Div(g, error, Affine(g, hidden, 3, 0));  // three colours per hidden pixel
 }
 
@@ -82,8 +84,10 @@ Value SteeringLoss(LayerBuilder& b, const std::vector<Value>& levels, Value labe
       g, small, {type.dim(0), type.num_elements() / std::max<int64_t>(1, type.dim(0))});
   const Value angle = b.Linear("steer", flat, 1);
   const Value wrong = Sub(g, angle, labels);
-  g.Output("angle", angle);
-  g.Output("abs_error", ReduceSum(g, Abs(g, wrong), {0, 1}, {}));
+  if (b.mode() == Mode::kEvaluate) {
+    g.Output("angle", angle);
+    g.Output("abs_error", ReduceSum(g, Abs(g, wrong), {0, 1}, {}));
+  }
   return ReduceMean(g, Square(g, wrong), {0, 1}, {});
 }
 
@@ -129,15 +133,15 @@ BuiltModel BuildDrivenet(GraphBuilder& g, const ModelPreset& preset, int64_t bat
   LayerBuilder b(g, mode);
   const std::vector<int64_t> channels = LevelChannels(preset);
   const Dims dims = {batch, preset.frames, preset.height, preset.width, 3};
-  const Value frames = g.Input("frames", {DType::kF32, dims});
+  const Value frames = g.BatchInput("frames", {DType::kF32, dims});
   BuiltModel out;
   if (preset.task == "steering") {
-    const Value labels = g.Input("labels", {DType::kF32, {batch, 1}});
+    const Value labels = g.BatchInput("labels", {DType::kF32, {batch, 1}});
     out.loss = SteeringLoss(b, Trunk(b, frames, channels), labels);
   } else {
     Dims mask_dims = dims;
     mask_dims.back() = 1;
-    const Value mask = g.Input("mask", {DType::kF32, mask_dims});
+    const Value mask = g.BatchInput("mask", {DType::kF32, mask_dims});
     const Value shown = Mul(g, frames, Affine(g, mask, -1, 1));
     const Value x = Concat(g, {shown, mask}, 4);
     const Value features = Pyramid(b, Trunk(b, x, channels), channels);

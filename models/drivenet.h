@@ -4,10 +4,10 @@
 //
 // Inputs:  frames f32 [N,T,H,W,3], pixels in [-0.5, 0.5]; mask f32 [N,T,H,W,1], 1 where
 //          hidden (reconstruction); labels f32 [N,1] (steering, normalised).
-// Outputs: loss f32 []; reconstruction: filled f32 [N,T,H,W,3], hidden_error f32 []
-// (sum of
-//          squared errors over hidden pixels); steering: angle f32 [N,1], abs_error f32
-//          [] (sum over the batch).
+// Outputs: loss f32 []; in kEvaluate also, of reconstruction, filled f32 [N,T,H,W,3]
+// and
+//          hidden_error f32 [] (sum of squared errors over hidden pixels); of steering,
+//          angle f32 [N,1] and abs_error f32 [] (sum over the batch).
 #pragma once
 
 #include "models/model.h"

@@ -41,8 +41,9 @@ const std::vector<ModelPreset>& AllModels();
 absl::StatusOr<ModelPreset> FindModel(absl::string_view name);
 
 // Appends the forward pass (and the loss) of `preset` for `batch` samples to g. Inputs,
-// states and outputs are named as each family's header says. The first error sticks in
-// g.
+// states and outputs are named as each family's header says; what only a measurement
+// reads is no output in kTrain, where it would be kept to the end of each step. The
+// first error sticks in g.
 BuiltModel BuildModel(GraphBuilder& g, const ModelPreset& preset, int64_t batch,
                       Mode mode);
 

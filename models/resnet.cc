@@ -72,8 +72,8 @@ BuiltModel BuildResnet(GraphBuilder& g, const ModelPreset& preset, int64_t batch
   const Architecture a = ArchitectureOf(preset);
   LayerBuilder b(g, mode);
   const Value images =
-      g.Input("images", {DType::kF32, {batch, preset.height, preset.width, 3}});
-  const Value labels = g.Input("labels", {DType::kI32, {batch}});
+      g.BatchInput("images", {DType::kF32, {batch, preset.height, preset.width, 3}});
+  const Value labels = g.BatchInput("labels", {DType::kI32, {batch}});
   Value x = a.small_stem ? b.ConvBlock("stem", images, a.width, {3, 3}, {1, 1})
                          : b.ConvBlock("stem", images, a.width, {7, 7}, {2, 2});
   if (!a.small_stem) {
@@ -92,7 +92,7 @@ BuiltModel BuildResnet(GraphBuilder& g, const ModelPreset& preset, int64_t batch
   BuiltModel out;
   out.loss = SoftmaxCrossEntropyLoss(g, logits, labels, {});
   g.Output("loss", out.loss);
-  g.Output("logits", logits);
+  if (mode == Mode::kEvaluate) g.Output("logits", logits);
   out.parameters = b.parameters();
   return out;
 }

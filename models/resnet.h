@@ -2,7 +2,7 @@
 // ("v1.5").
 //
 // Inputs:  images f32 [N,H,W,3]; labels i32 [N].
-// Outputs: loss f32 [] (cross entropy); logits f32 [N, classes].
+// Outputs: loss f32 [] (cross entropy); in kEvaluate also logits f32 [N, classes].
 #pragma once
 
 #include "models/model.h"
