@@ -246,7 +246,10 @@ class TrainingRun {
         writes() ? absl::StrCat(options_.run_dir, "/filled-", step, ".png") : "";
     TATAMI_ASSIGN_OR_RETURN(
         EvaluationResult result,
-        Evaluate(*evaluator_, data_, options_.batch, transport_, strip));
+        Evaluate(
+            *evaluator_, data_,
+            options_.evaluation_batch > 0 ? options_.evaluation_batch : options_.batch,
+            transport_, strip));
     std::vector<Metric> metrics;
     std::string line = absl::StrCat("step ", step, " held out:");
     for (const auto& [name, value] : result.metrics) {

@@ -26,6 +26,7 @@ struct TrainerOptions {
   std::string run_dir;  // empty: nothing is written
   int64_t steps = 0;    // in all, also of a resumed run
   int64_t batch = 1;
+  int64_t evaluation_batch = 0;  // of the Program that measures; 0: as `batch`
   uint64_t seed = 1;
   Schedule schedule;
   int64_t checkpoint_every = 100;  // steps; 0: only at the end

@@ -25,6 +25,8 @@ TEST(WhatIf, AScenarioIsTheChoiceGivenAsFlags) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
       {"mesh=1x2", {"--machine", "d1_die", "--mesh", "1x2"}},
       {"batch=3", {"--machine", "d1_die", "--mesh", "2x3", "--batch", "3"}},
+      {"micro_batches=2",
+       {"--machine", "d1_die", "--mesh", "2x3", "--micro_batches", "2"}},
       {"optimizer=sgd", {"--machine", "d1_die", "--mesh", "2x3", "--optimizer", "sgd"}},
       {"batch=4,mesh=2x2", {"--machine", "d1_die", "--mesh", "2x2", "--batch", "4"}},
       {"sram=192KiB", {"--machine", "less.textproto", "--mesh", "2x3"}},
@@ -52,6 +54,8 @@ TEST(WhatIf, AScenarioIsTheChoiceGivenAsFlags) {
     EXPECT_EQ(row["scenario"], cases[i].first);
     EXPECT_EQ(row["fits"], made["fits"]) << cases[i].first;
     EXPECT_EQ(row["peak_bytes"], made["peak_bytes"]) << cases[i].first;
+    EXPECT_EQ(row["batch"], made["batch"]) << cases[i].first;
+    EXPECT_EQ(row["micro_batches"], made["micro_batches"]) << cases[i].first;
     const double step_ns = made["step_ns"], given_ns = object["step_ns"];
     EXPECT_NEAR(row["step_ns"], step_ns, 1e-9 * step_ns) << cases[i].first;
     EXPECT_NEAR(row["gap"], made["gap"], 1e-9) << cases[i].first;
@@ -81,7 +85,7 @@ TEST(WhatIf, BadInputIsRefusedWithTheNearestKeyAndTheForm) {
                   message);
   };
   const std::string keys =
-      " Keys are machine, mesh, batch, sram, link, clock, optimizer.";
+      " Keys are machine, mesh, batch, micro_batches, sram, link, clock, optimizer.";
   refused("mesh8x8",
           "E0101: --if mesh8x8: 'mesh8x8' is not KEY=VALUE, as mesh=8x8." + keys);
   refused("mehs=8x8",
@@ -96,6 +100,10 @@ TEST(WhatIf, BadInputIsRefusedWithTheNearestKeyAndTheForm) {
           "sram=64KiB)");
   refused("link=0.5",
           "E0101: link= takes a factor as 0.5x; got '0.5'. (in --if link=0.5)");
+  refused("micro_batches=3",
+          "E0101: a batch of 2 cannot be cut into 3 equal micro-batches. Use "
+          "--micro_batches 2, or a --batch that 3 divides, as 3. (in --if "
+          "micro_batches=3)");
   refused("batch=0",
           "E0101: batch= takes a whole number from 1; got '0'. (in --if batch=0)");
 }

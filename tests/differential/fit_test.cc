@@ -24,6 +24,7 @@ struct ZooCase {
   std::string preset, machine;
   Mesh mesh;
   int64_t batch = 0;  // 0: the preset's
+  int64_t micro_batches = 1;
 };
 class Zoo : public ::testing::TestWithParam<ZooCase> {};
 
@@ -33,8 +34,9 @@ TEST_P(Zoo, TakesWhatThePlanSays) {
   ASSERT_TRUE(preset.ok() && machine.ok()) << preset.status() << machine.status();
   GraphBuilder g(preset->name);
   const int64_t batch = GetParam().batch > 0 ? GetParam().batch : preset->batch;
-  const BuiltModel model = BuildModel(g, *preset, batch, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, {.name = "adamw"});
+  const int64_t parts = GetParam().micro_batches;
+  const BuiltModel model = BuildModel(g, *preset, batch / parts, Mode::kTrain);
+  AddTrainingStep(g, model.loss, model.parameters, {.name = "adamw"}, parts);
   auto graph = g.Finish();
   ASSERT_TRUE(graph.ok()) << graph.status();
   const auto compiled = Compile(*std::move(graph), *machine, {.mesh = GetParam().mesh});
@@ -50,7 +52,10 @@ INSTANTIATE_TEST_SUITE_P(
                       ZooCase{"drivenet-small", "d1_die", {18, 19}},
                       ZooCase{"drivenet-steering", "d1_die", {8, 8}},
                       ZooCase{"resnet-tiny", "d1_die", {6, 10}},
-                      ZooCase{"resnet18", "d1_die", {18, 19}, 4}));
+                      ZooCase{"resnet18", "d1_die", {18, 19}, 4},
+                      ZooCase{"drivenet-tiny", "d1_die", {4, 4}, 8, 4},
+                      ZooCase{"drivenet-steering", "d1_die", {8, 8}, 4, 2},
+                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3}));
 
 // Random networks and random SRAM: refused at compile time, or run within it.
 TEST(Fit, RandomNetworksFitOrAreRefused) {

@@ -270,6 +270,29 @@ TEST(Remedies, AnOptimizerThatKeepsLess) {
   ExpectRemediesHelp(scratch, given, Compiled(scratch, given), {"--optimizer sgd"});
 }
 
+// The mesh is all of this machine, and the batch is to stay.
+TEST(Remedies, MicroBatchesKeepMeshAndBatch) {
+  const Scratch scratch;
+  scratch.Write("small.textproto",
+                "base: \"d1_die\" name: \"small\" sram_bytes: 196608\n"
+                "die_logical_nodes { rows: 2 cols: 3 }\n");
+  const Flags given = {{"--model", "drivenet-tiny"},
+                       {"--machine", "small.textproto"},
+                       {"--mesh", "2x3"},
+                       {"--batch", "8"}};
+  ExpectRemediesHelp(scratch, given, Compiled(scratch, given),
+                     {"--machine d1_die ", "--micro_batches 4"});
+  scratch.WriteSmallVideo("drives");
+  const Outcome outcome = RunTatami(
+      {"train",      "--model",  "drivenet-tiny", "--machine", "small.textproto",
+       "--mesh",     "2x3",      "--batch",       "8",         "--micro_batches",
+       "4",          "--data",   "drives",        "--steps",   "2",
+       "--schedule", "constant", "--out",         "run",       "--json"},
+      {.folder = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.LastJson()["micro_batches"], 4);
+}
+
 TEST_F(ZooModel, IsRefusedByTrainInTheSameWords) {
   const Scratch scratch;
   scratch.WriteSmallVideo("drives");

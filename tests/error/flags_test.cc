@@ -79,12 +79,26 @@ TEST(Flags, AValueOutOfRangeIsShownWithItsRange) {
   refused("--steps", "0", "at least 1");
   refused("--steps", "-3", "at least 1");
   refused("--batch", "0", "at least 1");
+  refused("--micro_batches", "0", "at least 1");
   refused("--threads", "0", "at least 1");
   refused("--seed", "-1", "at least 0");
   refused("--checkpoint_every", "-1", "at least 0");
   refused("--clip_norm", "nan", "at least 0");
   refused("--learning_rate", "0", "a finite number above 0");
   refused("--learning_rate", "inf", "a finite number above 0");
+}
+
+TEST(Flags, MicroBatchesThatAreNoEqualPartsGetTheNearestThatAre) {
+  const Scratch scratch;
+  const auto refused = [&](const std::string& batch, const std::string& parts,
+                           const std::string& fix) {
+    ExpectRefused(scratch, Train({"--batch", batch, "--micro_batches", parts}), kUsage,
+                  absl::StrCat("E0101: a batch of ", batch, " cannot be cut into ",
+                               parts, " equal micro-batches. ", fix));
+  };
+  refused("8", "3", "Use --micro_batches 2 or 4, or a --batch that 3 divides, as 9.");
+  refused("7", "6", "Use --micro_batches 1 or 7, or a --batch that 6 divides, as 12.");
+  refused("8", "16", "Use --micro_batches 8, or a --batch that 16 divides, as 16.");
 }
 
 TEST(Flags, AFlagThatIsNeededSaysWhatItIsFor) {

@@ -8,6 +8,9 @@ and momentum. The measure is max |ours - theirs| / max |theirs| over a tensor, a
 of products that cancel, so its own rounding error is set by the terms, which are of the
 tensor's size; elements near zero have no correct digits in either program.
 
+Where our step takes its batch in micro-batches, PyTorch accumulates gradients over the same
+parts: its batch norm then sees a part at a time and updates its statistics after each.
+
 A tensor that training hardly moves would agree whatever the step did. So the difference must
 also be at most 2 % of how far PyTorch moved the tensor, whichever is less. (Five roundings of
 a stored weight come to 3e-7 of it; the least that a tensor moves here is 2.7e-4 of it.)
@@ -43,9 +46,14 @@ FAULTS = {
     "Nesterov momentum": {"nesterov": True},
     "statistics kept at 0.11": {"statistics_momentum": 0.11},
     "epsilon of 1e-4": {"epsilon": 1e-4},
+    "the batch at once": {"micro_batches": 1},
+    "gradients not divided": {"share": 1.0},
 }
+OF_MICRO_BATCHES = ["the batch at once", "gradients not divided"]
+MICRO_BATCHES = {"resnet-tiny": 4}  # as in take_steps.cc
 # All faults where a run takes a second; one where it takes many.
-FAULTS_OF = {"drivenet-tiny": list(FAULTS), "resnet18": ["no momentum"]}
+FAULTS_OF = {"drivenet-tiny": [f for f in FAULTS if f not in OF_MICRO_BATCHES],
+             "resnet18": ["no momentum"], "resnet-tiny": OF_MICRO_BATCHES}
 
 
 def read_step(folder, step):
@@ -58,11 +66,17 @@ def channels_second(array, dtype):
 
 
 def loss_of(case, net, data, dtype):
-    if case == "resnet18":
+    if case.startswith("resnet"):
         logits = net(channels_second(data["images"], dtype))
         return F.cross_entropy(logits, torch.from_numpy(data["labels"].astype(np.int64)))
     frames, mask = (channels_second(data[k], dtype) for k in ("frames", "mask"))
     return fill_loss(net(frames, mask), frames, mask)
+
+
+def micro_batches_of(data, count):
+    """Equal parts of all arrays that have a batch dimension."""
+    parts = {name: np.split(array, count) for name, array in data.items() if array.ndim}
+    return [{name: arrays[i] for name, arrays in parts.items()} for i in range(count)]
 
 
 def train(case, folder, dtype, fault):
@@ -88,10 +102,15 @@ def train(case, folder, dtype, fault):
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()
-        loss = loss_of(case, net, data[step], dtype)
-        loss.backward()
+        count = fault.get("micro_batches", MICRO_BATCHES.get(case, 1))
+        share = fault.get("share", 1 / count)
+        loss = 0.0
+        for part in micro_batches_of(data[step], count):
+            weighted = loss_of(case, net, part, dtype) * share
+            weighted.backward()
+            loss += weighted.item()
         optimizer.step()
-        losses.append(loss.item())
+        losses.append(loss)
     after = net.state_dict()
     moments = {n: optimizer.state[p].get("momentum_buffer") for n, p in net.named_parameters()}
     out = {}

@@ -27,6 +27,10 @@ absl::StatusOr<StepSetup> SetupOf(const std::string& name) {
   if (name == "resnet18") {
     model = "resnet18", machine = "host";
     setup.mesh = {1, 2}, setup.batch = 2, setup.learning_rate = 0.002;
+  } else if (name == "resnet-tiny") {
+    model = "resnet-tiny", machine = "d1_die";
+    setup.mesh = {4, 4}, setup.batch = 8, setup.micro_batches = 4;
+    setup.learning_rate = 0.005;
   } else if (name == "drivenet-tiny") {
     model = "drivenet-tiny", machine = "d1_die";
     setup.mesh = {4, 4}, setup.batch = 2, setup.learning_rate = 0.005;
@@ -85,7 +89,7 @@ absl::Status SaveData(Storage& storage, StepRunner& runner, const std::string& d
       continue;
     }
     checkpoint.tensors.push_back(
-        {feed.input, program.buffers[feed.buffer].type, feeds.at(feed.input)});
+        {feed.input, program.FedType(feed), feeds.at(feed.input)});
   }
   TATAMI_ASSIGN_OR_RETURN(std::vector<std::byte> loss, runner.emulator().Fetch("loss"));
   checkpoint.tensors.push_back({"loss", {DType::kF32, {}}, std::move(loss)});

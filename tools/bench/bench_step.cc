@@ -72,8 +72,11 @@ void Conclude(const Rates& ours, const Rates& peer, BenchResult& result) {
 }
 
 std::string NameOf(const StepSetup& setup) {
-  return absl::StrCat(setup.preset.name, " batch ", setup.batch, " on ",
-                      setup.machine.name, " ", setup.mesh.ToString());
+  return absl::StrCat(setup.preset.name, " batch ", setup.batch,
+                      setup.micro_batches == 1
+                          ? ""
+                          : absl::StrCat(" in ", setup.micro_batches, " micro-batches"),
+                      " on ", setup.machine.name, " ", setup.mesh.ToString());
 }
 
 }  // namespace
@@ -113,6 +116,7 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   StepSetup host = setup;
   TATAMI_ASSIGN_OR_RETURN(host.machine, LoadMachine("host"));
   host.mesh = {1, setup.emulator.threads};
+  host.micro_batches = 1;    // there is room for all at once
   host.pinned_plan.clear();  // it is for the other mesh
   BenchResult result{
       .name = NameOf(setup), .peer_name = NameOf(host), .unit = "samples/s"};

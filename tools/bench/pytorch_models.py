@@ -54,15 +54,15 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, block, depths, classes=1000):
+    def __init__(self, block, depths, classes=1000, channels=64, small_stem=False):
         super().__init__()
-        self.conv1 = conv(3, 64, 7, 2)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = conv(3, channels, 3) if small_stem else conv(3, channels, 7, 2)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        channels = 64
+        self.maxpool = nn.Identity() if small_stem else nn.MaxPool2d(3, 2, 1)
+        stem = channels
         for i, depth in enumerate(depths):
-            width, stage = 64 << i, []
+            width, stage = stem << i, []
             for j in range(depth):
                 stride = 2 if i > 0 and j == 0 else 1
                 downsample = None
@@ -73,11 +73,13 @@ class ResNet(nn.Module):
                 stage.append(block(channels, width, stride, downsample))
                 channels = width * block.expansion
             setattr(self, f"layer{i + 1}", nn.Sequential(*stage))
+        self.stages = len(depths)
         self.fc = nn.Linear(channels, classes)
 
     def forward(self, x):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        for i in range(self.stages):
+            x = getattr(self, f"layer{i + 1}")(x)
         return self.fc(x.mean(dim=(2, 3)))
 
 
@@ -139,6 +141,7 @@ def fill_loss(filled, frames, mask):
 
 
 MODELS = {
+    "resnet-tiny": lambda: ResNet(BasicBlock, [1, 1, 1], 10, 16, small_stem=True),
     "resnet18": lambda: ResNet(BasicBlock, [2, 2, 2, 2]),
     "resnet34": lambda: ResNet(BasicBlock, [3, 4, 6, 3]),
     "resnet50": lambda: ResNet(Bottleneck, [3, 4, 6, 3]),

@@ -32,8 +32,10 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& 
   auto runner = std::unique_ptr<StepRunner>(new StepRunner());
   runner->setup_ = setup;
   GraphBuilder g(setup.preset.name);
-  const BuiltModel model = BuildModel(g, setup.preset, setup.batch, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, setup.optimizer);
+  const BuiltModel model =
+      BuildModel(g, setup.preset, setup.batch / setup.micro_batches, Mode::kTrain);
+  AddTrainingStep(g, model.loss, model.parameters, setup.optimizer,
+                  setup.micro_batches);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   TATAMI_ASSIGN_OR_RETURN(
       runner->compiled_,
@@ -56,7 +58,8 @@ FeedBytes StepRunner::RandomFeeds(int64_t step) const {
   const Program& program = emulator_->program();
   FeedBytes feeds;
   for (const ProgramFeed& feed : program.feeds) {
-    const TensorType& type = program.buffers[feed.buffer].type;
+    if (feeds.contains(feed.input)) continue;  // another part or placement of it
+    const TensorType type = program.FedType(feed);
     std::vector<float> values(type.num_elements());
     for (size_t i = 0; i < values.size(); ++i) {
       values[i] =

@@ -25,6 +25,7 @@ struct StepSetup {
   Mesh mesh;
   std::string pinned_plan;  // text; the search fills in the rest
   int64_t batch = 1;
+  int64_t micro_batches = 1;  // which divide the batch
   OptimizerOptions optimizer;
   double learning_rate = 0.01;
   uint64_t seed = 1;

@@ -26,33 +26,38 @@ absl::StatusOr<Attempt> AttemptOf(const absl::StatusOr<Compiled>& compiled) {
 absl::StatusOr<LargestBatch> FindLargestBatch(TrainingChoice choice, int64_t most) {
   choice.model.explained = false;
   LargestBatch out;
-  const auto fits = [&](int64_t batch) -> absl::StatusOr<bool> {
+  const int64_t parts = choice.model.micro_batches;
+  const auto fits = [&](int64_t samples) -> absl::StatusOr<bool> {
     ++out.tried;
-    choice.model.batch = batch;
+    choice.model.batch = samples * parts;
     TATAMI_ASSIGN_OR_RETURN(const Attempt training, TryTraining(choice));
     if (!training.fits) return false;
     TATAMI_ASSIGN_OR_RETURN(const Attempt evaluation,
                             AttemptOf(CompileEvaluation(choice.model)));
     return evaluation.fits;
   };
-  int64_t bad = most + 1;  // does not fit, or is not asked for
-  for (int64_t batch = 1; batch < bad; batch *= 2) {
-    TATAMI_ASSIGN_OR_RETURN(const bool good, fits(batch));
-    (good ? out.batch : bad) = batch;
+  // Samples in a micro-batch: so many fit; so many do not, or are not asked for.
+  int64_t best = 0, bad = most / parts + 1;
+  for (int64_t samples = 1; samples < bad; samples *= 2) {
+    TATAMI_ASSIGN_OR_RETURN(const bool good, fits(samples));
+    (good ? best : bad) = samples;
   }
-  while (bad - out.batch > 1) {
-    const int64_t middle = out.batch + (bad - out.batch) / 2;
+  while (bad - best > 1) {
+    const int64_t middle = best + (bad - best) / 2;
     TATAMI_ASSIGN_OR_RETURN(const bool good, fits(middle));
-    (good ? out.batch : bad) = middle;
+    (good ? best : bad) = middle;
   }
+  out.batch = best * parts;
   return out;
 }
 
 absl::StatusOr<std::string> ResolveBatchMax(TrainingChoice& choice, int64_t most) {
   if (choice.model.batch != kBatchMax) return std::string();
   TATAMI_ASSIGN_OR_RETURN(const LargestBatch found, FindLargestBatch(choice, most));
-  choice.model.batch = std::max<int64_t>(1, found.batch);
-  if (found.batch == 0) return std::string("not even a batch of 1 fits\n");
+  choice.model.batch = std::max(choice.model.micro_batches, found.batch);
+  if (found.batch == 0) {
+    return absl::StrCat("not even a batch of ", choice.model.batch, " fits\n");
+  }
   return absl::StrCat("largest batch that fits: ", found.batch, " (", found.tried,
                       " tried)\n");
 }

@@ -28,15 +28,16 @@ absl::StatusOr<Attempt> TryTraining(const TrainingChoice& choice);
 constexpr int64_t kBatchLimit = 1 << 16;
 
 // The largest batch up to `most` whose training and evaluation fit, as doubling and
-// then bisection find it; 0 where not even 1 fits. `choice` may have any batch.
+// then bisection find it: a multiple of the micro-batches, 0 where not even one sample
+// in each fits. `choice` may have any batch.
 struct LargestBatch {
   int64_t batch = 0;
   int tried = 0;
 };
 absl::StatusOr<LargestBatch> FindLargestBatch(TrainingChoice choice, int64_t most);
 
-// Where --batch max was given: puts it, or else 1, into `choice` and returns a line
-// that says so; returns "" where it was not.
+// Where --batch max was given: puts it, or else one sample a micro-batch, into `choice`
+// and returns a line that says so; returns "" where it was not.
 absl::StatusOr<std::string> ResolveBatchMax(TrainingChoice& choice, int64_t most);
 
 // What one outcome of CompileTraining amounts to.

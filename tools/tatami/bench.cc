@@ -89,6 +89,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
                         .mesh = choice.mesh,
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
+                        .micro_batches = choice.micro_batches,
                         .optimizer = training.optimizer,
                         .learning_rate = flags.learning_rate,
                         .emulator = {.threads = flags.threads}};
@@ -111,7 +112,11 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   }
   TATAMI_RETURN_IF_ERROR(result.status());
   PrintResult(*result);
-  if (flags.json) std::cout << ToJson(*result).dump() << std::endl;
+  if (flags.json) {
+    nlohmann::json object = ToJson(*result);
+    object["micro_batches"] = choice.micro_batches;
+    std::cout << object.dump() << std::endl;
+  }
   return absl::OkStatus();
 }
 

@@ -35,6 +35,7 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
           {"machine", choice.machine.name},
           {"mesh", choice.mesh.ToString()},
           {"fits", false},
+          {"micro_batches", choice.micro_batches},
           {"peak_bytes", overflow.needed_bytes},
           {"sram_bytes", overflow.available_bytes},
           {"worst_node", {overflow.row, overflow.col}},
@@ -124,8 +125,7 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   }
   std::vector<ScenarioOutcome> outcomes;
   if (!scenarios.empty()) {
-    TATAMI_ASSIGN_OR_RETURN(outcomes,
-                            TryScenarios(scenarios, choice.model.batch, compiled));
+    TATAMI_ASSIGN_OR_RETURN(outcomes, TryScenarios(scenarios, choice.model, compiled));
     failure["what_if"] = ScenarioJson(outcomes);
     std::cout << ScenarioTable(outcomes) << std::endl;
   }
@@ -145,6 +145,7 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   }
   nlohmann::json object = CompiledObject(c, links);
   object["batch"] = choice.model.batch;
+  object["micro_batches"] = choice.model.micro_batches;
   if (!scenarios.empty()) object["what_if"] = ScenarioJson(outcomes);
   std::cout << object.dump() << std::endl;
   return absl::OkStatus();
@@ -170,8 +171,9 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
           ->type_name("[CALL]");
   command
       ->add_option("--if", flags->scenarios,
-                   "what if: mesh=8x8, batch=16, sram=1.0MiB, link=0.5x, clock=1.2x, "
-                   "machine=NAME or optimizer=sgd, several joined by ','; repeatable")
+                   "what if: mesh=8x8, batch=16, micro_batches=4, sram=1.0MiB, "
+                   "link=0.5x, clock=1.2x, machine=NAME or optimizer=sgd, several "
+                   "joined by ','; repeatable")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE,..");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");

@@ -1,5 +1,6 @@
 #include "tools/tatami/model_flags.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -34,6 +35,11 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
       .add_option("--batch", flags.batch,
                   "samples in one step, or max for the most that fit")
       ->transform(BatchCheck());
+  command
+      .add_option("--micro_batches", flags.micro_batches,
+                  "equal parts of the batch that a step takes one after the other")
+      ->check(AtLeast(1))
+      ->capture_default_str();
   command.add_option("--plan", flags.plan_file,
                      "file that pins cuts of calls; the search fills in the rest");
 }
@@ -57,6 +63,8 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
   }
   TATAMI_RETURN_IF_ERROR(CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols));
   choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
+  choice.micro_batches = flags.micro_batches;
+  TATAMI_RETURN_IF_ERROR(CheckMicroBatches(choice));
   if (!flags.plan_file.empty()) {
     std::ifstream file(flags.plan_file);
     if (!file) {
@@ -72,11 +80,26 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
   return choice;
 }
 
+absl::Status CheckMicroBatches(const ModelChoice& choice) {
+  const int64_t batch = choice.batch, parts = choice.micro_batches;
+  if (batch == kBatchMax || batch % parts == 0) return absl::OkStatus();
+  int64_t below = std::min(parts, batch), above = parts;
+  while (batch % below != 0) --below;
+  while (above < batch && batch % above != 0) ++above;
+  return MakeError(ErrorCode::kBadFlag,
+                   absl::StrCat("a batch of ", batch, " cannot be cut into ", parts,
+                                " equal micro-batches. Use --micro_batches ", below,
+                                above <= batch ? absl::StrCat(" or ", above) : "",
+                                ", or a --batch that ", parts, " divides, as ",
+                                (batch / parts + 1) * parts, "."));
+}
+
 absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
                                          const OptimizerOptions& optimizer) {
   GraphBuilder g(choice.preset.name);
-  const BuiltModel model = BuildModel(g, choice.preset, choice.batch, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, optimizer);
+  const BuiltModel model =
+      BuildModel(g, choice.preset, choice.batch / choice.micro_batches, Mode::kTrain);
+  AddTrainingStep(g, model.loss, model.parameters, optimizer, choice.micro_batches);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh,
@@ -86,7 +109,7 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
 
 absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {
   GraphBuilder g(choice.preset.name);
-  BuildModel(g, choice.preset, choice.batch, Mode::kEvaluate);
+  BuildModel(g, choice.preset, choice.evaluation_batch(), Mode::kEvaluate);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine, {.mesh = choice.mesh});
 }

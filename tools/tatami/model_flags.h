@@ -21,6 +21,7 @@ struct ModelFlags {
   std::string model = "drivenet-small";
   std::string machine, mesh, plan_file;
   int64_t batch = 0;
+  int64_t micro_batches = 1;
 };
 void AddModelFlags(CLI::App& command, ModelFlags& flags);
 
@@ -29,12 +30,20 @@ struct ModelChoice {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
-  int64_t batch = 1;        // or kBatchMax, until LargestBatch has found it
+  int64_t batch = 1;  // or kBatchMax, until LargestBatch has found it
+  // Into how many equal parts, run one after the other, a training step cuts its batch.
+  // Evaluation, which needs no more at once, takes one such part as its batch.
+  int64_t micro_batches = 1;
+  int64_t evaluation_batch() const { return batch / micro_batches; }
   std::string pinned_plan;  // text
   bool explained = false;   // Compiled::choices is wanted
 };
 // Errors: E0101, E0102, E0103, E0105, E0401 for a plan file that is not there.
 absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags);
+
+// E0101 with the nearest numbers that divide, unless the micro-batches are equal parts
+// of the batch.
+absl::Status CheckMicroBatches(const ModelChoice& choice);
 
 // Builds and compiles the training step, or the evaluation, of the choice.
 absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,

@@ -68,17 +68,40 @@ std::vector<Idea> LargerMeshes(const TrainingChoice& base, double nodes_min) {
   return out;
 }
 
-// Halvings of the batch, but those far above what a node's memory would give if all of
-// it but the state went with the batch.
-std::vector<Idea> SmallerBatches(const TrainingChoice& base,
-                                 const SramOverflow& overflow) {
+// How many samples at once are worth a try: what a node's memory would give if all of
+// it but the state went with them, and some more.
+int64_t SamplesMax(const TrainingChoice& base, const SramOverflow& overflow) {
   const int64_t kept = overflow.state_bytes + base.model.machine.code_bytes_reserved;
   const double share = static_cast<double>(overflow.available_bytes - kept) /
                        static_cast<double>(overflow.needed_bytes - kept);
-  const double batch_max = kHope * share * static_cast<double>(base.model.batch);
+  const auto samples = static_cast<double>(base.model.batch / base.model.micro_batches);
+  return std::max<int64_t>(1, static_cast<int64_t>(kHope * share * samples));
+}
+
+// The batch as it is, taken in more and smaller parts.
+std::vector<Idea> MoreMicroBatches(const TrainingChoice& base, int64_t samples_max) {
   std::vector<Idea> out;
-  for (int64_t batch = base.model.batch / 2; batch >= 1; batch /= 2) {
-    if (static_cast<double>(batch) > batch_max && batch > 1) continue;
+  const int64_t batch = base.model.batch;
+  for (int64_t parts = 2 * base.model.micro_batches; parts <= batch; parts *= 2) {
+    if (batch % parts != 0) break;
+    if (batch / parts > samples_max) continue;
+    Idea idea{.choice = base,
+              .flags = {"--micro_batches", absl::StrCat(parts)},
+              .note =
+                  "same values up to the order of sums, but batch norm sees a part at "
+                  "a time"};
+    idea.choice.model.micro_batches = parts;
+    out.push_back(std::move(idea));
+  }
+  return out;
+}
+
+// Halvings of the batch.
+std::vector<Idea> SmallerBatches(const TrainingChoice& base, int64_t samples_max) {
+  std::vector<Idea> out;
+  const int64_t parts = base.model.micro_batches;
+  for (int64_t batch = base.model.batch / 2; batch >= parts; batch /= 2) {
+    if (batch % parts != 0 || batch / parts > samples_max) continue;
     Idea idea{.choice = base,
               .flags = {"--batch", absl::StrCat(batch)},
               .note = "learning rate and steps may have to follow"};
@@ -157,8 +180,10 @@ absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
   const double nodes_min = static_cast<double>(base.model.mesh.nodes()) *
                            static_cast<double>(overflow.needed_bytes) /
                            static_cast<double>(overflow.available_bytes);
-  TATAMI_RETURN_IF_ERROR(search.TryInTurn(
-      {LargerMeshes(base, nodes_min), SmallerBatches(base, overflow)}));
+  const int64_t samples_max = SamplesMax(base, overflow);
+  TATAMI_RETURN_IF_ERROR(search.TryInTurn({LargerMeshes(base, nodes_min),
+                                           MoreMicroBatches(base, samples_max),
+                                           SmallerBatches(base, samples_max)}));
   if (host_helps && search.fit() < kFew) {
     search.set_tried_max(kTriedMax);
     Idea idea{.choice = base,

@@ -20,10 +20,10 @@ struct Remedies {
   std::vector<Remedy> fit;  // at most four
   int tried = 0;            // at most six
 };
-// Plans smaller batches, larger meshes, sgd where the optimizer's moments are what is
-// too much, and the same without pins; where little of that helps, the host. Counts
-// plans and not time, so that the same choice has the same remedies. REQUIRES:
-// `refusal` is E0301 for `choice`.
+// Plans micro-batches, smaller batches, larger meshes, sgd where the optimizer's
+// moments are what is too much, and the same without pins; where little of that helps,
+// the host. Counts plans and not time, so that the same choice has the same remedies.
+// REQUIRES: `refusal` is E0301 for `choice`.
 absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
                                       const absl::Status& refusal);
 

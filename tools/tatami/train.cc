@@ -88,6 +88,7 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
 void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
   if (flags.json) {
     const nlohmann::json object = {{"steps", summary.steps},
+                                   {"micro_batches", flags.model.micro_batches},
                                    {"loss", summary.loss},
                                    {"metrics", summary.metrics},
                                    {"baselines", summary.baselines},
@@ -205,6 +206,7 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
       ResolveBatchMax(training, std::max<int64_t>(1, data.train_clips())));
   choice = training.model;
   options.batch = choice.batch;
+  options.evaluation_batch = choice.evaluation_batch();
   // Every rank plans the remedies, so that none ends before the one that tells them.
   TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileOrAdvise(training));
   TATAMI_ASSIGN_OR_RETURN(Compiled evaluate, CompileEvaluation(choice));

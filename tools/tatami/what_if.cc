@@ -18,8 +18,8 @@ namespace tatami {
 namespace {
 
 // In the order in which they are applied: the others change what machine= brings.
-const char* const kKeys[] = {"machine", "mesh",  "batch",    "sram",
-                             "link",    "clock", "optimizer"};
+const char* const kKeys[] = {"machine", "mesh", "batch", "micro_batches",
+                             "sram",    "link", "clock", "optimizer"};
 
 // "0.5x"
 std::optional<double> ParseFactor(absl::string_view text) {
@@ -85,6 +85,8 @@ class ScenarioParser {
     TATAMI_RETURN_IF_ERROR(
         CheckMesh(out_.model.machine, out_.model.mesh.rows, out_.model.mesh.cols),
         absl::StrCat("in --if ", text_));
+    TATAMI_RETURN_IF_ERROR(CheckMicroBatches(out_.model),
+                           absl::StrCat("in --if ", text_));
     return std::move(out_);
   }
 
@@ -101,6 +103,12 @@ class ScenarioParser {
                      absl::StrCat(key, "= takes ", takes, "; got '", value, "'."));
   }
 
+  static absl::Status ParseCount(absl::string_view key, absl::string_view value,
+                                 int64_t& out) {
+    if (absl::SimpleAtoi(value, &out) && out >= 1) return absl::OkStatus();
+    return WrongValue(key, "a whole number from 1", value);
+  }
+
   absl::Status Apply(absl::string_view key, const std::string& value) {
     MachineSpec& machine = out_.model.machine;
     if (key == "machine") {
@@ -108,9 +116,9 @@ class ScenarioParser {
     } else if (key == "mesh") {
       TATAMI_ASSIGN_OR_RETURN(out_.model.mesh, ParseMesh(value));
     } else if (key == "batch") {
-      if (!absl::SimpleAtoi(value, &out_.model.batch) || out_.model.batch < 1) {
-        return WrongValue(key, "a whole number from 1", value);
-      }
+      return ParseCount(key, value, out_.model.batch);
+    } else if (key == "micro_batches") {
+      return ParseCount(key, value, out_.model.micro_batches);
     } else if (key == "optimizer") {
       out_.optimizer.name = value;
     } else if (key == "sram") {
@@ -159,14 +167,18 @@ absl::StatusOr<std::vector<Scenario>> ParseScenarios(
 }
 
 absl::StatusOr<std::vector<ScenarioOutcome>> TryScenarios(
-    const std::vector<Scenario>& scenarios, int64_t given_batch,
+    const std::vector<Scenario>& scenarios, const ModelChoice& given_choice,
     const absl::StatusOr<Compiled>& given) {
   TATAMI_ASSIGN_OR_RETURN(const Attempt attempt, AttemptOf(given));
-  std::vector<ScenarioOutcome> out = {
-      {.name = "as given", .batch = given_batch, .attempt = attempt}};
+  std::vector<ScenarioOutcome> out = {{.name = "as given",
+                                       .batch = given_choice.batch,
+                                       .micro_batches = given_choice.micro_batches,
+                                       .attempt = attempt}};
   for (const Scenario& scenario : scenarios) {
-    ScenarioOutcome outcome{
-        .name = scenario.name, .batch = scenario.choice.model.batch, .attempt = {}};
+    ScenarioOutcome outcome{.name = scenario.name,
+                            .batch = scenario.choice.model.batch,
+                            .micro_batches = scenario.choice.model.micro_batches,
+                            .attempt = {}};
     TATAMI_ASSIGN_OR_RETURN(outcome.attempt, TryTraining(scenario.choice),
                             absl::StrCat("in --if ", scenario.name));
     out.push_back(std::move(outcome));
@@ -203,7 +215,8 @@ nlohmann::json ScenarioJson(const std::vector<ScenarioOutcome>& outcomes) {
     nlohmann::json object = {{"scenario", o.name},
                              {"fits", o.attempt.fits},
                              {"peak_bytes", o.attempt.peak_bytes},
-                             {"batch", o.batch}};
+                             {"batch", o.batch},
+                             {"micro_batches", o.micro_batches}};
     if (o.attempt.fits) {
       object["step_ns"] = o.attempt.step_ns;
       object["gap"] = o.attempt.gap;

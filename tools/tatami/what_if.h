@@ -24,19 +24,19 @@ absl::StatusOr<std::vector<Scenario>> ParseScenarios(
 
 struct ScenarioOutcome {
   std::string name;
-  int64_t batch = 1;
+  int64_t batch = 1, micro_batches = 1;
   Attempt attempt;
 };
 // Plans each scenario. The first outcome is that of the choice as given, which is
 // compiled already. Errors name the scenario.
 absl::StatusOr<std::vector<ScenarioOutcome>> TryScenarios(
-    const std::vector<Scenario>& scenarios, int64_t given_batch,
+    const std::vector<Scenario>& scenarios, const ModelChoice& given_choice,
     const absl::StatusOr<Compiled>& given);
 
 // A table of 80 columns; times are called modelled.
 std::string ScenarioTable(const std::vector<ScenarioOutcome>& outcomes);
-// [{scenario, fits, peak_bytes, batch, and where it fits step_ns, gap, change}]; change
-// is of step_ns against the first.
+// [{scenario, fits, peak_bytes, batch, micro_batches, and where it fits step_ns, gap,
+// change}]; change is of step_ns against the first.
 nlohmann::json ScenarioJson(const std::vector<ScenarioOutcome>& outcomes);
 
 }  // namespace tatami
