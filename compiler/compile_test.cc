@@ -1,14 +1,19 @@
 #include "compiler/compile.h"
 
+#include "absl/algorithm/container.h"
 #include "compiler/test_graphs.h"
+#include "compiler/training_step.h"
 #include "core/error.h"
 #include "core/proto/wire.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "ops/arithmetic.h"
+#include "ops/loss.h"
 
 namespace tatami {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 MachineSpec Die() { return *LoadMachine("d1_die"); }
@@ -40,6 +45,31 @@ TEST(Compile, APinnedCutIsKept) {
                          {.mesh = {2, 2}, .pinned_plan = "mesh 2x2\nmatmul: m=x\n"});
   ASSERT_TRUE(c.ok()) << c.status();
   EXPECT_THAT(c->plan.ToString(c->graph), HasSubstr("\nmatmul: m=x\n"));
+}
+
+// The first superstep that reads a feed is the one before which the host writes it: not
+// later, and not earlier, when its memory may serve others.
+TEST(Compile, FeedsComeWhenTheyAreFirstRead) {
+  GraphBuilder g("parts");
+  const Value x = g.BatchInput("x", {DType::kF32, {4, 3}});
+  const Value w = g.State("w", {DType::kF32, {4, 3}}, {}, true);
+  AddTrainingStep(g, MeanAll(g, Mul(g, x, w)), {w}, {.name = "sgd"}, 3);
+  const auto c = Compile(*g.Finish(), Die(), {.mesh = {2, 2}});
+  ASSERT_TRUE(c.ok()) << c.status();
+  const Program& p = c->program;
+  std::vector<int64_t> parts;
+  for (const ProgramFeed& feed : p.feeds) {
+    int first = -1;
+    for (size_t s = 0; s < p.supersteps.size() && first < 0; ++s) {
+      for (const ComputeOp& compute : p.supersteps[s].computes) {
+        if (absl::c_linear_search(compute.in, feed.buffer)) first = static_cast<int>(s);
+      }
+    }
+    EXPECT_EQ(feed.superstep, first) << p.buffers[feed.buffer].name;
+    if (feed.input == "x") parts.push_back(feed.part.index);
+  }
+  EXPECT_THAT(parts, ElementsAre(0, 1, 2));
+  EXPECT_GT(p.feeds.back().superstep, 0) << "nothing comes late";
 }
 
 TEST(Compile, RefusesWithTheCode) {
