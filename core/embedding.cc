@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/embedding_repair.h"
 #include "core/error.h"
+#include "core/status_macros.h"
 
 namespace tatami {
 namespace {
@@ -83,6 +84,19 @@ Columns ChooseColumns(Columns live_cols, int64_t want, const Columns* above) {
   return live_cols;
 }
 
+absl::Status NoPlace(const LiveMesh& live, const Mesh& logical) {
+  const Mesh largest = LargestLogicalMesh(live);
+  return MakeError(
+      ErrorCode::kMeshTooLarge,
+      absl::StrCat("a logical mesh ", logical.ToString(), " has no place on ",
+                   live.ShortText(), ": fewer than ", logical.rows, " rows have ",
+                   logical.cols, " live nodes, and fewer than ", logical.cols,
+                   " columns have ", logical.rows, ". The largest that fits is ",
+                   largest.ToString(), " (", largest.nodes(), " of ", live.live_nodes(),
+                   " live nodes). Give --mesh ", largest.ToString(),
+                   " or one inside it."));
+}
+
 // Guarantees 1 to 3 of the header, by rows of the turned grid. Rows are settled from
 // the one with fewest spare nodes outwards, so that the free ones follow the bound
 // ones.
@@ -91,17 +105,7 @@ absl::StatusOr<Embedding> EmbedByRows(const LiveMesh& live, const Mesh& logical,
   const Mesh grid = Turned(live.grid(), turn), want = Turned(logical, turn);
   const std::vector<int64_t> counts = LiveCounts(live, turn);
   const std::vector<int64_t> rows = ChooseRows(counts, want);
-  if (rows.empty()) {
-    const Mesh largest = LargestLogicalMesh(live);
-    return MakeError(
-        ErrorCode::kBadFlag,
-        absl::StrCat("a logical mesh ", logical.ToString(), " has no place on ",
-                     live.ToString(), ": fewer than ", logical.rows, " rows have ",
-                     logical.cols, " live nodes, and fewer than ", logical.cols,
-                     " columns have ", logical.rows, ". The largest that fits is ",
-                     largest.ToString(), " (", largest.nodes(), " of ",
-                     live.live_nodes(), " live nodes)."));
-  }
+  if (rows.empty()) return NoPlace(live, logical);
   std::vector<Columns> columns(want.rows);
   for (int64_t i = 0; i < want.rows; ++i) {
     for (int64_t c = 0; c < grid.cols; ++c) {
@@ -165,6 +169,19 @@ absl::StatusOr<Embedding> Embed(const LiveMesh& live, const Mesh& logical) {
   return best;
 }
 
+absl::Status CheckHosts(const LiveMesh& live, const Mesh& logical) {
+  for (const Turn turn : {Turn::kNone, Turn::kQuarter}) {
+    const Mesh want = Turned(logical, turn);
+    if (!ChooseRows(LiveCounts(live, turn), want).empty()) return absl::OkStatus();
+  }
+  return NoPlace(live, logical);
+}
+
+absl::StatusOr<MeshSite> LayMesh(const LiveMesh& live, const Mesh& logical) {
+  TATAMI_ASSIGN_OR_RETURN(Embedding embedding, Embed(live, logical));
+  return MeshSite{.live = live, .embedding = std::move(embedding)};
+}
+
 Mesh LargestLogicalMesh(const LiveMesh& live) {
   const Mesh by_rows = LargestByRows(live, Turn::kNone);
   const Mesh by_cols = LargestByRows(live, Turn::kQuarter);
@@ -177,18 +194,22 @@ Mesh LargestLogicalMesh(const LiveMesh& live) {
 Dilation DilationOf(const Embedding& embedding, const LiveMesh& live) {
   Dilation out;
   const Mesh& mesh = embedding.logical;
+  LinkBytes sharing(live.grid());  // logical links, not bytes
   for (int64_t i = 0; i < mesh.nodes(); ++i) {
     const NodeCoord n = NodeAt(i, mesh);
     for (const NodeCoord next : {NodeCoord{n.row, n.col + 1}, {n.row + 1, n.col}}) {
       if (next.row >= mesh.rows || next.col >= mesh.cols) continue;
       const auto hops = static_cast<int64_t>(
           live.Route(embedding.At(n), embedding.At(next)).size() - 1);
+      AddRoute(live, embedding.At(n), embedding.At(next), 1, sharing);
+      AddRoute(live, embedding.At(next), embedding.At(n), 1, sharing);
       out.hops_max = std::max(out.hops_max, hops);
       out.hops_total += hops;
       out.pairs_above_2 += hops > 2;
       ++out.pairs;
     }
   }
+  out.links_sharing_max = sharing.max();
   return out;
 }
 

@@ -35,17 +35,33 @@ struct Embedding {
   }
 };
 
+// A damaged grid and the mesh that lies on it. The link between two logical neighbours
+// is the path live.Route(At(one), At(other)); there and back may be two paths.
+struct MeshSite {
+  LiveMesh live;
+  Embedding embedding;
+
+  NodeCoord At(NodeCoord logical_node) const { return embedding.At(logical_node); }
+};
+
 // Live hops between the physical nodes of logical neighbours.
 struct Dilation {
   int64_t hops_max = 0;       // 1 when neighbours stayed neighbours; 0 for one node
   int64_t hops_total = 0;     // over all pairs
   int64_t pairs = 0;          // of logical neighbours
   int64_t pairs_above_2 = 0;  // further than 2 hops apart
+  // The most logical links, each direction one, that share a physical link in the same
+  // direction: 1 when neighbours stayed neighbours; 0 for one node.
+  int64_t links_sharing_max = 0;
 };
 
-// Errors: kBadFlag when the rows and columns of `live` cannot host `logical`.
+// Errors: kMeshTooLarge when the rows and columns of `live` cannot host `logical`.
 // Deterministic. O(nodes) and, where dead nodes must be bent around, up to some 2 s.
 absl::StatusOr<Embedding> Embed(const LiveMesh& live, const Mesh& logical);
+// Whether Embed finds a place, without looking for it. O(nodes).
+absl::Status CheckHosts(const LiveMesh& live, const Mesh& logical);
+// Embed, kept together with its ground.
+absl::StatusOr<MeshSite> LayMesh(const LiveMesh& live, const Mesh& logical);
 
 // The largest mesh, by nodes, that Embed can place; of equals the one with most rows.
 Mesh LargestLogicalMesh(const LiveMesh& live);

@@ -313,7 +313,9 @@ class Repair {
 }  // namespace
 
 Embedding ShortenPairs(Embedding embedding, const LiveMesh& live) {
-  if (live.IsWhole()) return embedding;
+  // Where there is nothing to shorten, the table of hops is not worth its 625 bytes a
+  // node of the grid.
+  if (DilationOf(embedding, live).pairs_above_2 == 0) return embedding;
   Repair repair(std::move(embedding), live);
   repair.Run();
   return repair.Take();

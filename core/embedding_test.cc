@@ -54,7 +54,25 @@ void ExpectSound(const Embedding& e, const LiveMesh& live) {
       want.hops_total += h, ++want.pairs, want.pairs_above_2 += h > 2;
     }
   }
+  // Links of the mesh, both directions, that each link of the grid serves.
+  std::vector<int64_t> serves(live.grid().nodes() * 4, 0);
+  for (int64_t i = 0; i < e.logical.nodes(); ++i) {
+    for (const LinkDirection d : kLinkDirections) {
+      const NodeCoord next = Step(NodeAt(i, e.logical), d);
+      if (next.row < 0 || next.row >= e.logical.rows || next.col < 0 ||
+          next.col >= e.logical.cols) {
+        continue;
+      }
+      const auto route = live.Route(e.physical[i], e.At(next));
+      for (size_t h = 1; h < route.size(); ++h) {
+        const int64_t link = NodeIndex(route[h - 1], live.grid()) * 4 +
+                             DirectionTo(route[h - 1], route[h]);
+        want.links_sharing_max = std::max(want.links_sharing_max, ++serves[link]);
+      }
+    }
+  }
   const Dilation got = DilationOf(e, live);
+  EXPECT_EQ(got.links_sharing_max, want.links_sharing_max);
   EXPECT_EQ(got.hops_max, want.hops_max);
   EXPECT_EQ(got.hops_total, want.hops_total);
   EXPECT_EQ(got.pairs, want.pairs);
@@ -87,6 +105,7 @@ TEST(Embedding, AWholeGridIsItself) {
     EXPECT_EQ(e->physical[i], NodeAt(i, kDie));
   }
   EXPECT_EQ(DilationOf(*e, live).hops_max, 1);
+  EXPECT_EQ(DilationOf(*e, live).links_sharing_max, 1);
 }
 
 TEST(Embedding, TheLargestMeshIsFoundSoundAndLargest) {
@@ -114,6 +133,7 @@ TEST(Embedding, EveryMeshThatRowsOrColumnsHostIsFoundAndNoOther) {
     for (int64_t r = 1; r <= 6; ++r) {
       for (int64_t c = 1; c <= 6; ++c) {
         const auto e = Embed(live, {r, c});
+        EXPECT_EQ(CheckHosts(live, {r, c}).ok(), e.ok());
         EXPECT_EQ(e.ok(), Hosts(live, {r, c}))
             << live.ToString() << " " << r << "x" << c;
         if (e.ok()) ExpectSound(*e, live);
@@ -173,12 +193,14 @@ TEST(Embedding, DeadLinksAreGoneAround) {
 TEST(Embedding, AMeshWithoutAPlaceIsRefusedWithTheLargest) {
   const LiveMesh live = *ParseDeadList(kDie, "(3,7)");
   const auto e = Embed(live, kDie);
-  EXPECT_EQ(GetErrorCode(e.status()), ErrorCode::kBadFlag);
+  EXPECT_EQ(CheckHosts(live, kDie), e.status());
+  EXPECT_EQ(GetErrorCode(e.status()), ErrorCode::kMeshTooLarge);
   EXPECT_EQ(
       e.status().message(),
-      "E0101: a logical mesh 18x20 has no place on 18x20 minus (3,7): fewer than "
+      "E0105: a logical mesh 18x20 has no place on 18x20 minus (3,7): fewer than "
       "18 rows have 20 live nodes, and fewer than 20 columns have 18. The largest "
-      "that fits is 18x19 (342 of 359 live nodes).");
+      "that fits is 18x19 (342 of 359 live nodes). Give --mesh 18x19 or one inside "
+      "it.");
 }
 
 TEST(Embedding, TheSameMapGivesTheSamePlaces) {

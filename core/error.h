@@ -24,7 +24,8 @@ enum class ErrorCode : int {
   kUnknownField = 104,  // text-proto or plan field
   kMeshTooLarge = 105,
   kBadPlan = 106,
-  kBadGraph = 107,  // shapes or types that an op refuses
+  kBadGraph = 107,    // shapes or types that an op refuses
+  kBadDeadMap = 108,  // of a grid's dead nodes and links
   kDoesNotFit = 301,
   kDataMissing = 401,
   kDataUnreadable = 402,  // zero length, truncated, or not a video

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "core/check.h"
@@ -16,9 +17,6 @@
 
 namespace tatami {
 namespace {
-
-constexpr LinkDirection kDirections[] = {LinkBytes::kEast, LinkBytes::kWest,
-                                         LinkBytes::kSouth, LinkBytes::kNorth};
 
 std::string Text(NodeCoord n) { return absl::StrCat("(", n.row, ",", n.col, ")"); }
 
@@ -38,7 +36,7 @@ auto OrderOf(const DeadPart& part) {
 }
 
 absl::Status PartError(const DeadPart& part, absl::string_view what) {
-  return MakeError(ErrorCode::kBadFlag, absl::StrCat(part.where, ": ", what));
+  return MakeError(ErrorCode::kBadDeadMap, absl::StrCat(part.where, ": ", what));
 }
 
 // "(3,7)" at the start of `text`, which is cut off.
@@ -94,7 +92,7 @@ NodeCoord Step(NodeCoord node, LinkDirection direction) {
 }
 
 LinkDirection DirectionTo(NodeCoord from, NodeCoord neighbour) {
-  for (const LinkDirection d : kDirections) {
+  for (const LinkDirection d : kLinkDirections) {
     if (Step(from, d) == neighbour) return d;
   }
   TATAMI_CHECK(false) << Text(from) << " and " << Text(neighbour)
@@ -106,10 +104,11 @@ absl::Status LiveMesh::Kill(const DeadPart& part) {
   for (const NodeCoord n : {part.a, part.b}) {
     if (Inside(n, grid_)) continue;
     return PartError(
-        part, absl::StrCat(Text(n), " lies outside the ", grid_.ToString(),
-                           " mesh: rows are 0 to ", grid_.rows - 1, ", columns 0 to ",
-                           grid_.cols - 1,
-                           ". Correct it, or give the mesh that it belongs to."));
+        part,
+        absl::StrCat(Text(n), " lies outside the ", grid_.ToString(),
+                     " grid: rows are 0 to ", grid_.rows - 1, ", columns 0 to ",
+                     grid_.cols - 1,
+                     ". Correct it, or name the machine or grid that it belongs to."));
   }
   if (part.a == part.b) {
     if (!IsLive(part.a)) {
@@ -161,7 +160,7 @@ absl::StatusOr<LiveMesh> LiveMesh::Make(const Mesh& grid, std::vector<DeadPart> 
   for (const DeadPart& part : dead) TATAMI_RETURN_IF_ERROR(mesh.Kill(part));
   for (int64_t i = 0; i < grid.nodes(); ++i) {
     const NodeCoord n = NodeAt(i, grid);
-    for (const LinkDirection d : kDirections) {
+    for (const LinkDirection d : kLinkDirections) {
       const NodeCoord next = Step(n, d);
       if (!mesh.IsLive(n) || !Inside(next, grid) || !mesh.IsLive(next)) {
         mesh.links_[i] &= ~(1 << d);
@@ -179,9 +178,9 @@ absl::StatusOr<LiveMesh> LiveMesh::Make(const Mesh& grid, std::vector<DeadPart> 
 absl::Status LiveMesh::CheckConnected() const {
   if (live_nodes_ == 0) {
     return MakeError(
-        ErrorCode::kBadFlag,
+        ErrorCode::kBadDeadMap,
         absl::StrCat("all ", grid_.nodes(), " nodes of the ", grid_.ToString(),
-                     " mesh are dead: nothing is left to compute on. "
+                     " grid are dead: nothing is left to compute on. "
                      "Correct the dead map."));
   }
   const std::vector<NodeCoord> nodes = Nodes();
@@ -193,12 +192,11 @@ absl::Status LiveMesh::CheckConnected() const {
     return hops[NodeIndex(n, grid_)] < 0;
   });
   return MakeError(
-      ErrorCode::kBadFlag,
-      absl::StrCat(
-          "the ", dead_.size(), " dead parts cut the ", grid_.ToString(),
-          " mesh apart: from ", Text(nodes[0]), " live links reach ", reached, " of ",
-          live_nodes_, " live nodes, and not ", Text(*cut_off),
-          ". List the smaller piece as dead too, or use a mesh of one piece."));
+      ErrorCode::kBadDeadMap,
+      absl::StrCat("the ", dead_.size(), " dead parts cut the ", grid_.ToString(),
+                   " grid apart: from ", Text(nodes[0]), " live links reach ", reached,
+                   " of ", live_nodes_, " live nodes, and not ", Text(*cut_off),
+                   ". List the smaller piece as dead too."));
 }
 
 std::vector<NodeCoord> LiveMesh::Nodes() const {
@@ -212,7 +210,7 @@ std::vector<NodeCoord> LiveMesh::Nodes() const {
 
 absl::InlinedVector<NodeCoord, 4> LiveMesh::Neighbours(NodeCoord node) const {
   absl::InlinedVector<NodeCoord, 4> out;
-  for (const LinkDirection d : kDirections) {
+  for (const LinkDirection d : kLinkDirections) {
     if (HasLink(node, d)) out.push_back(Step(node, d));
   }
   return out;
@@ -227,6 +225,8 @@ std::string LiveMesh::ToString() const {
 }
 
 uint64_t LiveMesh::Hash() const { return StreamOf(ToString()); }
+
+std::string LiveMesh::ShortText() const { return ShortMap(ToString()); }
 
 std::vector<int32_t> LiveMesh::HopsTo(NodeCoord to) const {
   std::vector<int32_t> hops(grid_.nodes(), -1);
@@ -270,11 +270,31 @@ std::vector<NodeCoord> LiveMesh::Route(NodeCoord from, NodeCoord to) const {
   return route;
 }
 
-absl::StatusOr<LiveMesh> ParseDeadList(const Mesh& grid, absl::string_view text) {
+std::string ShortMap(absl::string_view map) {
+  constexpr size_t kCharacters = 80, kParts = 4;
+  if (map.size() <= kCharacters) return std::string(map);
+  // Parts end in ")"; those of a link have one in the middle, before "-".
+  const auto end_of_part = [&](size_t from) {
+    size_t at = map.find(')', from);
+    while (at + 1 < map.size() && map[at + 1] == '-') at = map.find(')', at + 1);
+    return at + 1;
+  };
+  size_t parts = 0, shown = 0;
+  for (size_t end = 0; end < map.size(); ++parts) {
+    end = end_of_part(end);
+    if (parts < kParts) shown = end;
+  }
+  if (parts <= kParts) return std::string(map);
+  return absl::StrFormat("%s and %d more (map %016x)", map.substr(0, shown),
+                         parts - kParts, StreamOf(map));
+}
+
+absl::StatusOr<LiveMesh> ParseDeadList(const Mesh& grid, absl::string_view text,
+                                       absl::string_view source) {
   std::vector<DeadPart> dead;
   text = absl::StripAsciiWhitespace(text);
   while (!text.empty()) {
-    TATAMI_ASSIGN_OR_RETURN(dead.emplace_back(), ConsumePart(text, "--dead"));
+    TATAMI_ASSIGN_OR_RETURN(dead.emplace_back(), ConsumePart(text, source));
     if (text.empty()) break;
     if (text[0] != ',' || text.size() == 1) {
       return PartError(dead.back(),
@@ -304,6 +324,22 @@ absl::StatusOr<LiveMesh> ParseDeadMap(const Mesh& grid, absl::string_view text,
   return LiveMesh::Make(grid, std::move(dead));
 }
 
+absl::StatusOr<LiveMesh> ParseLiveMesh(absl::string_view text, int64_t nodes_max,
+                                       absl::string_view source) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits(" minus ", 1));
+  const absl::StatusOr<Mesh> grid = ParseMesh(absl::StripAsciiWhitespace(parts.first));
+  // Sides first: their product may not be an int64_t.
+  if (!grid.ok() || grid->rows > nodes_max || grid->cols > nodes_max / grid->rows) {
+    return MakeError(
+        ErrorCode::kBadDeadMap,
+        absl::StrCat(source, ": '", absl::StripAsciiWhitespace(parts.first),
+                     "' is no grid ROWSxCOLS of at most ", nodes_max,
+                     " nodes. Write a map as 18x20 minus (3,7),(4,1)-(4,2)."));
+  }
+  return ParseDeadList(*grid, parts.second, source);
+}
+
 absl::StatusOr<LiveMesh> RandomDeadNodes(const Mesh& grid, int64_t count,
                                          uint64_t seed) {
   constexpr int kDraws = 100;
@@ -311,7 +347,7 @@ absl::StatusOr<LiveMesh> RandomDeadNodes(const Mesh& grid, int64_t count,
     return MakeError(
         ErrorCode::kBadFlag,
         absl::StrCat("cannot draw ", count, " dead nodes on a ", grid.ToString(),
-                     " mesh: give 0 to ", grid.nodes() - 1, "."));
+                     " grid: give 0 to ", grid.nodes() - 1, "."));
   }
   std::mt19937_64 bits(seed);
   for (int draw = 0; draw < kDraws; ++draw) {
@@ -329,7 +365,7 @@ absl::StatusOr<LiveMesh> RandomDeadNodes(const Mesh& grid, int64_t count,
   return MakeError(
       ErrorCode::kBadFlag,
       absl::StrCat("each of ", kDraws, " draws of ", count, " dead nodes cut the ",
-                   grid.ToString(), " mesh apart. Draw fewer, or list them."));
+                   grid.ToString(), " grid apart. Draw fewer, or list them."));
 }
 
 void AddRoute(const LiveMesh& mesh, NodeCoord from, NodeCoord to, int64_t bytes,

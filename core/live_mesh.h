@@ -18,6 +18,8 @@
 namespace tatami {
 
 using LinkDirection = LinkBytes::Direction;
+constexpr LinkDirection kLinkDirections[] = {LinkBytes::kEast, LinkBytes::kWest,
+                                             LinkBytes::kSouth, LinkBytes::kNorth};
 
 // A dead node (a == b) or the dead link between two neighbours, both directions of it.
 struct DeadPart {
@@ -27,9 +29,9 @@ struct DeadPart {
 
 class LiveMesh {
  public:
-  // Fails with kBadFlag when a part lies outside the grid, is listed twice (a link of a
-  // dead node is dead already), joins no neighbours, or when what is left is empty or
-  // in several pieces. O(nodes).
+  // Fails with kBadDeadMap when a part lies outside the grid, is listed twice (a link
+  // of a dead node is dead already), joins no neighbours, or when what is left is empty
+  // or in several pieces. O(nodes).
   static absl::StatusOr<LiveMesh> Make(const Mesh& grid, std::vector<DeadPart> dead);
 
   const Mesh& grid() const { return grid_; }
@@ -49,6 +51,8 @@ class LiveMesh {
   // "18x20" or "18x20 minus (0,0),(3,7),(4,1)-(4,2)": nodes first, each kind in order.
   std::string ToString() const;
   uint64_t Hash() const;  // of ToString(), the same on every host
+  // ToString(), or where that is long a few parts, their count and the hash.
+  std::string ShortText() const;
 
   // The nodes from `from` to `to`, both included, over live links: along the row first,
   // then along the column (X-Y) where all of that is live, else a shortest path, at
@@ -78,18 +82,33 @@ constexpr LinkDirection Opposite(LinkDirection direction) {
   return static_cast<LinkDirection>(direction ^ 1);
 }
 
-// Reads the value of a flag: "(3,7),(0,0)" or "(3,7),(1,1)-(1,2)"; "" is a whole grid.
-// Errors: kBadFlag, with the part that is wrong.
-absl::StatusOr<LiveMesh> ParseDeadList(const Mesh& grid, absl::string_view text);
+// ShortText of the map with this ToString().
+std::string ShortMap(absl::string_view map);
+
+// Reads a list of dead parts: "(3,7),(0,0)" or "(3,7),(1,1)-(1,2)"; "" is a whole grid.
+// `source` names the list in messages, as "--dead". Errors: kBadDeadMap, with the part
+// that is wrong.
+absl::StatusOr<LiveMesh> ParseDeadList(const Mesh& grid, absl::string_view text,
+                                       absl::string_view source = "--dead");
+
+// Of a map in a file that has no other entry for each node: twice the ExaPOD's. Reading
+// one takes some 25 bytes a node.
+constexpr int64_t kGridNodesMax = int64_t{1} << 21;
+
+// Reads what LiveMesh::ToString wrote, the parts in any order, for a grid of at most
+// `nodes_max` nodes: memory is taken for each. Errors: kBadDeadMap.
+absl::StatusOr<LiveMesh> ParseLiveMesh(absl::string_view text, int64_t nodes_max,
+                                       absl::string_view source);
 
 // Reads a map file: a line holds one dead node "(row,col)" or one dead link
 // "(row,col)-(row,col)"; "#" starts a comment. `source` names the file in messages.
-// Errors: kBadFlag, with the line.
+// Errors: kBadDeadMap, with the line.
 absl::StatusOr<LiveMesh> ParseDeadMap(const Mesh& grid, absl::string_view text,
                                       absl::string_view source);
 
 // A grid with `count` dead nodes drawn from `seed`; a draw that cuts the grid apart is
-// drawn again. Errors: kBadFlag when count is not in [0, nodes) or a hundred draws cut.
+// drawn again. Errors: kBadFlag when count is not in [0, nodes) or a hundred draws
+// cut.
 absl::StatusOr<LiveMesh> RandomDeadNodes(const Mesh& grid, int64_t count,
                                          uint64_t seed);
 

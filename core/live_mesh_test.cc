@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/error.h"
 #include "core/test_draw.h"
 #include "gmock/gmock.h"
@@ -44,58 +46,55 @@ TEST(LiveMesh, ATextThatIsWrongIsRefusedWithWhatToDo) {
     const char* message;
   } kCases[] = {
       {"3,7",
-       "E0101: --dead: '3,7' does not start with a dead node (row,col) or a dead link "
+       "E0108: --dead: '3,7' does not start with a dead node (row,col) or a dead link "
        "(row,col)-(row,col), as in (3,7),(0,0) or (4,1)-(4,2)."},
       {"(1,1),(3;7)",
-       "E0101: --dead: '(3;7)' does not start with a dead node (row,col) or a dead "
-       "link "
-       "(row,col)-(row,col), as in (3,7),(0,0) or (4,1)-(4,2)."},
+       "E0108: --dead: '(3;7)' does not start with a dead node (row,col) or a dead "
+       "link (row,col)-(row,col), as in (3,7),(0,0) or (4,1)-(4,2)."},
       {"(1,1)(3,7)",
-       "E0101: --dead: after (1,1) comes '(3,7)'; parts are separated by one comma, as "
+       "E0108: --dead: after (1,1) comes '(3,7)'; parts are separated by one comma, as "
        "in (3,7),(0,0)."},
       {"(1,1),",
-       "E0101: --dead: after (1,1) comes ','; parts are separated by one comma, as in "
+       "E0108: --dead: after (1,1) comes ','; parts are separated by one comma, as in "
        "(3,7),(0,0)."},
       {"(18,0)",
-       "E0101: --dead: (18,0) lies outside the 18x20 mesh: rows are 0 to 17, columns 0 "
-       "to 19. Correct it, or give the mesh that it belongs to."},
+       "E0108: --dead: (18,0) lies outside the 18x20 grid: rows are 0 to 17, columns 0 "
+       "to 19. Correct it, or name the machine or grid that it belongs to."},
       {"(0,-1)",
-       "E0101: --dead: (0,-1) lies outside the 18x20 mesh: rows are 0 to 17, columns 0 "
-       "to 19. Correct it, or give the mesh that it belongs to."},
+       "E0108: --dead: (0,-1) lies outside the 18x20 grid: rows are 0 to 17, columns 0 "
+       "to 19. Correct it, or name the machine or grid that it belongs to."},
       {"(3,7),(0,0),(3,7)",
-       "E0101: --dead: the dead node (3,7) is listed twice. Remove one of the two."},
+       "E0108: --dead: the dead node (3,7) is listed twice. Remove one of the two."},
       {"(3,7)-(3,8),(3,8)-(3,7)",
-       "E0101: --dead: the dead link (3,7)-(3,8) is listed twice. Remove one of the "
+       "E0108: --dead: the dead link (3,7)-(3,8) is listed twice. Remove one of the "
        "two."},
       {"(3,8)-(3,7),(3,8)",
-       "E0101: --dead: the dead link (3,7)-(3,8) ends at (3,8), which is listed as a "
+       "E0108: --dead: the dead link (3,7)-(3,8) ends at (3,8), which is listed as a "
        "dead node: its links are dead with it. Remove the link."},
       {"(3,7)-(4,8)",
-       "E0101: --dead: the dead link (3,7)-(4,8) joins nodes 2 hops apart; a link "
-       "joins "
-       "neighbours. Correct one of its ends."},
+       "E0108: --dead: the dead link (3,7)-(4,8) joins nodes 2 hops apart; a link "
+       "joins neighbours. Correct one of its ends."},
       {"(3,7)-(3,7)",
-       "E0101: --dead: the link (3,7)-(3,7) joins a node to itself. Write a dead node "
+       "E0108: --dead: the link (3,7)-(3,7) joins a node to itself. Write a dead node "
        "as (3,7)."},
       {"(0,1),(1,0)",
-       "E0101: the 2 dead parts cut the 18x20 mesh apart: from (0,0) live links reach "
-       "1 "
-       "of 358 live nodes, and not (0,2). List the smaller piece as dead too, or use a "
-       "mesh of one piece."},
+       "E0108: the 2 dead parts cut the 18x20 grid apart: from (0,0) live links reach "
+       "1 of 358 live nodes, and not (0,2). List the smaller piece as dead too."},
   };
   for (const auto& c : kCases) {
     const auto mesh = ParseDeadList(kDie, c.text);
     EXPECT_EQ(MessageOf(mesh), c.message) << c.text;
-    EXPECT_EQ(GetErrorCode(mesh.status()), ErrorCode::kBadFlag) << c.text;
+    EXPECT_EQ(GetErrorCode(mesh.status()), ErrorCode::kBadDeadMap) << c.text;
   }
-  EXPECT_EQ(MessageOf(ParseDeadMap(kDie, "(0,0)\n(0,20)\n", "map.txt")),
-            "E0101: map.txt line 2: (0,20) lies outside the 18x20 mesh: rows are 0 to "
-            "17, columns 0 to 19. Correct it, or give the mesh that it belongs to.");
-  EXPECT_EQ(MessageOf(ParseDeadMap(kDie, "(0,0),(3,7)", "map.txt")),
-            "E0101: map.txt line 1: after (0,0) comes ',(3,7)'; a line holds one dead "
-            "part.");
+  EXPECT_EQ(
+      MessageOf(ParseDeadMap(kDie, "(0,0)\n(0,20)\n", "map.txt")),
+      "E0108: map.txt line 2: (0,20) lies outside the 18x20 grid: rows are 0 to 17, "
+      "columns 0 to 19. Correct it, or name the machine or grid that it belongs to.");
+  EXPECT_EQ(
+      MessageOf(ParseDeadMap(kDie, "(0,0),(3,7)", "map.txt")),
+      "E0108: map.txt line 1: after (0,0) comes ',(3,7)'; a line holds one dead part.");
   EXPECT_EQ(MessageOf(ParseDeadList({1, 2}, "(0,0),(0,1)")),
-            "E0101: all 2 nodes of the 1x2 mesh are dead: nothing is left to compute "
+            "E0108: all 2 nodes of the 1x2 grid are dead: nothing is left to compute "
             "on. Correct the dead map.");
 }
 
@@ -107,10 +106,10 @@ TEST(LiveMesh, ADeadColumnAtTheEdgeIsAMeshAndOneInsideCutsIt) {
   };
   ASSERT_TRUE(column(0).ok());
   EXPECT_EQ(column(0)->live_links(), 18 * 18 + 17 * 19);
-  EXPECT_EQ(MessageOf(column(5)),
-            "E0101: the 18 dead parts cut the 18x20 mesh apart: from (0,0) live links "
-            "reach 90 of 342 live nodes, and not (0,6). List the smaller piece as dead "
-            "too, or use a mesh of one piece.");
+  EXPECT_EQ(
+      MessageOf(column(5)),
+      "E0108: the 18 dead parts cut the 18x20 grid apart: from (0,0) live links reach "
+      "90 of 342 live nodes, and not (0,6). List the smaller piece as dead too.");
 }
 
 // All distances by Floyd and Warshall, over links read off the neighbours.
@@ -184,6 +183,38 @@ TEST(LiveMesh, LinkBytesOfAWholeGridAreThoseOfXyRouting) {
   EXPECT_EQ(ours, xy);
 }
 
+TEST(LiveMesh, ItsTextIsReadBack) {
+  for (const int64_t dead : {0, 1, 6, 18}) {
+    const LiveMesh live = *RandomDeadNodes(kDie, dead, 7);
+    const auto read = ParseLiveMesh(live.ToString(), kDie.nodes(), "x");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->ToString(), live.ToString());
+  }
+  const auto turned = ParseLiveMesh("5x6 minus (1,2)-(1,1),(0,0)", 30, "x");
+  ASSERT_TRUE(turned.ok()) << turned.status();
+  EXPECT_EQ(turned->ToString(), "5x6 minus (0,0),(1,1)-(1,2)");
+  const std::string wrong =
+      " is no grid ROWSxCOLS of at most 30 nodes. Write a map as 18x20 minus "
+      "(3,7),(4,1)-(4,2).";
+  for (const char* grid :
+       {"5x7", "5", "", "99999999999x99999999999", "5x6minus(0,0)"}) {
+    EXPECT_EQ(MessageOf(ParseLiveMesh(grid, 30, "line 1")),
+              absl::StrCat("E0108: line 1: '", grid, "'", wrong));
+  }
+}
+
+TEST(LiveMesh, ALongTextIsShortenedToAFewPartsAndItsHash) {
+  const LiveMesh few = *ParseDeadList(kDie, "(3,7),(4,1)-(4,2)");
+  EXPECT_EQ(few.ShortText(), few.ToString());
+  const LiveMesh many = *ParseDeadList(
+      kDie,
+      "(3,7),(4,1)-(4,2),(5,1)-(5,2),(6,1)-(6,2),(7,1)-(7,2),(8,1)-(8,2),(9,1)-(9,2)");
+  EXPECT_EQ(many.ShortText(),
+            absl::StrFormat("18x20 minus (3,7),(4,1)-(4,2),(5,1)-(5,2),(6,1)-(6,2) and "
+                            "3 more (map %016x)",
+                            many.Hash()));
+}
+
 TEST(LiveMesh, DrawsAreOfTheirSeedAndRefuseWhatCannotBe) {
   EXPECT_EQ(RandomDeadNodes(kDie, 6, 3)->ToString(),
             RandomDeadNodes(kDie, 6, 3)->ToString());
@@ -191,10 +222,10 @@ TEST(LiveMesh, DrawsAreOfTheirSeedAndRefuseWhatCannotBe) {
             RandomDeadNodes(kDie, 6, 4)->ToString());
   EXPECT_EQ(RandomDeadNodes(kDie, 18, 3)->live_nodes(), 342);
   EXPECT_EQ(MessageOf(RandomDeadNodes(kDie, 360, 3)),
-            "E0101: cannot draw 360 dead nodes on a 18x20 mesh: give 0 to 359.");
+            "E0101: cannot draw 360 dead nodes on a 18x20 grid: give 0 to 359.");
   // A row of a hundred nodes with fifty dead is all but surely in pieces.
   EXPECT_EQ(MessageOf(RandomDeadNodes({1, 100}, 50, 3)),
-            "E0101: each of 100 draws of 50 dead nodes cut the 1x100 mesh apart. Draw "
+            "E0101: each of 100 draws of 50 dead nodes cut the 1x100 grid apart. Draw "
             "fewer, or list them.");
 }
 

@@ -163,6 +163,11 @@ double BisectionBytesPerS(const MachineSpec& machine) {
   return std::min(halve_rows, halve_cols);
 }
 
+Grid PhysicalGrid(const MachineSpec& machine) {
+  return {.rows = machine.die_nodes.rows * machine.tile_dies.rows * machine.tiles.rows,
+          .cols = machine.die_nodes.cols * machine.tile_dies.cols * machine.tiles.cols};
+}
+
 Grid MaxMesh(const MachineSpec& machine) {
   return {.rows = machine.die_logical_nodes.rows * machine.tile_dies.rows *
                   machine.tiles.rows,

@@ -108,6 +108,11 @@ double SramStoreBytesPerS(const MachineSpec& machine);  // of one node
 // published figures.
 double BisectionBytesPerS(const MachineSpec& machine);
 
+// All nodes of all dies, edge to edge, spares and dead ones included: the grid that a
+// map of dead parts (core/live_mesh.h) is about. Such a map says which nodes are dead,
+// so beside one die_nodes_usable and die_logical_nodes count for nothing.
+Grid PhysicalGrid(const MachineSpec& machine);
+
 // The largest mesh: the logical nodes of all dies, edge to edge.
 Grid MaxMesh(const MachineSpec& machine);
 

@@ -191,6 +191,7 @@ TEST(Machine, EveryNumberMustBeThereAndInRange) {
 TEST(Machine, MeshTooLargeSaysWhatFits) {
   const MachineSpec die = Load("d1_die");
   EXPECT_EQ(MaxMesh(die), (Grid{18, 19}));
+  EXPECT_EQ(PhysicalGrid(die), (Grid{18, 20}));
   EXPECT_TRUE(CheckMesh(die, 18, 19).ok());
   EXPECT_TRUE(CheckMesh(die, 1, 1).ok());
   const absl::Status transposed = CheckMesh(die, 19, 18);

@@ -117,8 +117,8 @@ TEST(Json, Bench) {
 TEST(Json, BenchCollectives) {
   const Scratch scratch;
   scratch.Write("map.txt", "(1,1)  # one dead node\n");
-  const auto object = RunJson(scratch, {"bench", "collectives", "--mesh", "5x6",
-                                        "--dead_map", "map.txt", "--bytes", "1MiB"});
+  const auto object = RunJson(scratch, {"bench", "collectives", "--grid", "5x6",
+                                        "--dead", "map.txt", "--bytes", "1MiB"});
   EXPECT_THAT(
       KeysOf(object),
       IsSupersetOf({"name", "ours", "peer", "ratio", "unit", "runs", "map_hash",

@@ -1,4 +1,5 @@
-// Flags, names and files of configuration that are wrong: E0101 to E0106, exit code 2.
+// Flags, names and files of configuration that are wrong: E0101 to E0106 and E0108,
+// exit code 2.
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
@@ -291,9 +292,9 @@ TEST(Flags, WhatBenchCollectivesCannotTimeIsRefused) {
     words.insert(words.end(), more.begin(), more.end());
     ExpectRefused(scratch, words, kUsage, message);
   };
-  refused({"--mesh", "36x40"},
-          "E0105: --mesh 36x40 is larger than a die of d1_die, 18x20; collectives are "
-          "timed on links of one rate, inside a die. Give a mesh up to 18x20.");
+  refused({"--grid", "36x40"},
+          "E0105: --grid 36x40 is larger than a die of d1_die, 18x20; collectives are "
+          "timed on links of one rate, inside a die. Give a grid up to 18x20.");
   refused(
       {"--bytes", "64MB"},
       "E0101: '64MB' is not a size from 1 byte to 1024GiB, as in --bytes 64MiB, 4KiB "
@@ -301,22 +302,19 @@ TEST(Flags, WhatBenchCollectivesCannotTimeIsRefused) {
   refused({"--bytes", "2000GiB"},
           "E0101: '2000GiB' is not a size from 1 byte to 1024GiB, as in --bytes 64MiB, "
           "4KiB or 512");
-  refused(
-      {"--dead", "(1,1)", "--random_dead", "6"},
-      "E0101: --dead, --dead_map and --random_dead each give the whole map; use one "
-      "of them");
-  refused({"--dead_map", "none.txt"},
-          "E0101: cannot read --dead_map 'none.txt', or it is empty. Check the path.");
+  refused({"--dead", "(1,1)", "--random_dead", "6"},
+          "E0101: --dead and --random_dead each give the whole map; use one of them");
+  refused({"--random_dead", "360"},
+          "E0101: cannot draw 360 dead nodes on a 18x20 grid: give 0 to 359.");
   scratch.Write("map.txt", "# two\n(0,0)\n(18,3)\n");
-  refused(
-      {"--dead_map", "map.txt"},
-      "E0101: map.txt line 3: (18,3) lies outside the 18x20 mesh: rows are 0 to 17, "
-      "columns 0 to 19. Correct it, or give the mesh that it belongs to.");
-  refused(
-      {"--dead", "(0,1),(1,0)"},
-      "E0101: the 2 dead parts cut the 18x20 mesh apart: from (0,0) live links reach "
-      "1 of 358 live nodes, and not (0,2). List the smaller piece as dead too, or "
-      "use a mesh of one piece.");
+  const std::string message =
+      "E0108: map.txt line 3: (18,3) lies outside the 18x20 grid: rows are 0 to 17, "
+      "columns 0 to 19. Correct it, or name the machine or grid that it belongs to.";
+  refused({"--dead", "map.txt"}, message);
+  EXPECT_EQ(SampleOfPage("E0108"), message);
+  refused({"--grid", "5x6", "--dead", "(5,0)"},
+          "E0108: --dead: (5,0) lies outside the 5x6 grid: rows are 0 to 4, columns 0 "
+          "to 5. Correct it, or name the machine or grid that it belongs to.");
 }
 
 }  // namespace

@@ -1,23 +1,22 @@
 // tatami bench collectives
 #include "tools/bench/bench_collectives.h"
 
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "absl/strings/str_format.h"
 #include "core/error.h"
 #include "core/machine.h"
 #include "core/status_macros.h"
 #include "tools/tatami/commands.h"
+#include "tools/tatami/dead_flag.h"
 
 namespace tatami {
 namespace {
 
 struct BenchCollectivesFlags {
-  std::string machine = "d1_die", mesh, dead, dead_map, bytes = "64MiB";
+  std::string machine = "d1_die", grid, dead, bytes = "64MiB";
   int64_t random_dead = 0;
   uint64_t seed = 1;
   bool json = false;
@@ -25,24 +24,10 @@ struct BenchCollectivesFlags {
 
 absl::StatusOr<LiveMesh> LiveMeshOf(const BenchCollectivesFlags& flags,
                                     const Mesh& grid) {
-  if (!flags.dead.empty() + !flags.dead_map.empty() + (flags.random_dead != 0) > 1) {
-    return MakeError(ErrorCode::kBadFlag,
-                     "--dead, --dead_map and --random_dead each give the whole map; "
-                     "use one of them");
-  }
-  if (flags.random_dead != 0) {
-    return RandomDeadNodes(grid, flags.random_dead, flags.seed);
-  }
-  if (flags.dead_map.empty()) return ParseDeadList(grid, flags.dead);
-  std::ifstream file(flags.dead_map);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) {
-    return MakeError(ErrorCode::kBadFlag,
-                     absl::StrCat("cannot read --dead_map '", flags.dead_map,
-                                  "', or it is empty. Check the path."));
-  }
-  return ParseDeadMap(grid, text.str(), flags.dead_map);
+  if (flags.random_dead == 0) return ReadDeadFlag(flags.dead, grid);
+  if (flags.dead.empty()) return RandomDeadNodes(grid, flags.random_dead, flags.seed);
+  return MakeError(ErrorCode::kBadFlag,
+                   "--dead and --random_dead each give the whole map; use one of them");
 }
 
 double Us(double seconds) { return seconds * 1e6; }
@@ -212,17 +197,17 @@ absl::Status RunBenchCollectives(const BenchCollectivesFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const MachineSpec machine, LoadMachine(flags.machine));
   const Mesh die = {machine.die_nodes.rows, machine.die_nodes.cols};
   Mesh grid = die;
-  if (!flags.mesh.empty()) {
-    TATAMI_ASSIGN_OR_RETURN(grid, ParseMesh(flags.mesh));
+  if (!flags.grid.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(grid, ParseMesh(flags.grid));
   }
   // Links between dies have other rates, which these algorithms do not tell apart.
   if (!machine.any_rectangle && (grid.rows > die.rows || grid.cols > die.cols)) {
     return MakeError(
         ErrorCode::kMeshTooLarge,
-        absl::StrCat("--mesh ", grid.ToString(), " is larger than a die of ",
+        absl::StrCat("--grid ", grid.ToString(), " is larger than a die of ",
                      machine.name, ", ", die.ToString(),
                      "; collectives are timed on links of one rate, inside "
-                     "a die. Give a mesh up to ",
+                     "a die. Give a grid up to ",
                      die.ToString(), "."));
   }
   TATAMI_ASSIGN_OR_RETURN(const int64_t bytes, ParseBytes(flags.bytes));
@@ -244,15 +229,13 @@ void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome) {
   CLI::App* command = bench.add_subcommand(
       "collectives", "modelled and simulated all-reduces beside their lower bounds");
   command->footer(
-      "Example:\n  tatami bench collectives --mesh 18x20 --dead \"(3,7),(0,0)\" "
+      "Example:\n  tatami bench collectives --grid 18x20 --dead \"(3,7),(0,0)\" "
       "--bytes "
       "64MiB");
   command->add_option("--machine", flags->machine, "its link rate and hop latency")
       ->capture_default_str();
-  command->add_option("--mesh", flags->mesh, "physical grid, RxC (default: one die)");
-  command->add_option("--dead", flags->dead,
-                      "dead nodes and links, as (3,7),(4,1)-(4,2)");
-  command->add_option("--dead_map", flags->dead_map, "file with one of them a line");
+  command->add_option("--grid", flags->grid, "physical grid, RxC (default: one die)");
+  command->add_option("--dead", flags->dead, kDeadHelp);
   command->add_option("--random_dead", flags->random_dead, "draw so many dead nodes");
   command->add_option("--seed", flags->seed, "of --random_dead")->capture_default_str();
   command->add_option("--bytes", flags->bytes, "size of the tensor")
