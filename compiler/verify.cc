@@ -39,6 +39,7 @@ class Verifier {
       : p_(program), combine_(program.buffers.size(), Combine::kSum) {}
 
   absl::Status Run() {
+    TATAMI_RETURN_IF_ERROR(CheckSite());
     TATAMI_RETURN_IF_ERROR(CheckTables());
     TATAMI_RETURN_IF_ERROR(CheckIndices());
     TATAMI_RETURN_IF_ERROR(CheckFeeds());
@@ -67,6 +68,35 @@ class Verifier {
   }
 
   const ProgramBuffer& At(int buffer) const { return p_.buffers[buffer]; }
+
+  // Each node of the mesh has a live node of the grid to itself.
+  absl::Status CheckSite() const {
+    if (!p_.site) return absl::OkStatus();
+    const auto bad = [](auto... what) {
+      return absl::InternalError(absl::StrCat("verifier: ", what...));
+    };
+    const auto& [live, embedding] = *p_.site;
+    if (live.IsWhole()) return bad("a site on a grid without dead parts");
+    if (!(embedding.logical == p_.mesh) ||
+        static_cast<int64_t>(embedding.physical.size()) != p_.mesh.nodes()) {
+      return bad("the site is of another mesh than ", p_.mesh.ToString());
+    }
+    const Mesh& grid = live.grid();
+    std::vector<bool> taken(grid.nodes(), false);
+    for (int64_t i = 0; i < p_.mesh.nodes(); ++i) {
+      const NodeCoord node = NodeAt(i, p_.mesh), at = embedding.physical[i];
+      const std::string where = absl::StrCat("node (", node.row, ",", node.col,
+                                             ") lies on (", at.row, ",", at.col, ")");
+      if (!Contains(WholeBox({grid.rows, grid.cols}),
+                    Box{{at.row, at.row + 1}, {at.col, at.col + 1}})) {
+        return bad(where, ", outside the grid ", grid.ToString());
+      }
+      if (!live.IsLive(at)) return bad(where, ", which is dead");
+      if (taken[NodeIndex(at, grid)]) return bad(where, ", which another node has");
+      taken[NodeIndex(at, grid)] = true;
+    }
+    return absl::OkStatus();
+  }
 
   // The tables have the sizes that others rely on; placements suit types and mesh.
   absl::Status CheckTables() const {

@@ -477,8 +477,57 @@ std::vector<Damage> FeedDamages() {
   };
 }
 
+// A program laid on a 3x4 grid that has lost (1,1), and then damaged by `change`.
+std::function<bool(Program&)> OnSite(std::function<void(MeshSite&)> change) {
+  return [change](Program& p) {
+    p.site = *LayMesh(*ParseDeadList({3, 4}, "(1,1)"), kMesh);
+    change(*p.site);
+    return true;
+  };
+}
+
+std::vector<Damage> SiteDamages() {
+  return {
+      {"a node on a dead one",
+       OnSite([](MeshSite& s) {
+         s.embedding.physical[4] = {1, 1};
+       }),
+       {"node (1,1) lies on (1,1), which is dead"}},
+      {"two nodes on one",
+       OnSite([](MeshSite& s) { s.embedding.physical[1] = s.embedding.physical[0]; }),
+       {"which another node has"}},
+      {"a node outside the grid",
+       OnSite([](MeshSite& s) {
+         s.embedding.physical[5] = {3, 0};
+       }),
+       {"lies on (3,0), outside the grid 3x4"}},
+      {"a node before the grid",
+       OnSite([](MeshSite& s) {
+         s.embedding.physical[0] = {0, -1};
+       }),
+       {"lies on (0,-1), outside the grid 3x4"}},
+      {"a site of too few nodes",
+       OnSite([](MeshSite& s) { s.embedding.physical.pop_back(); }),
+       {"of another mesh than 2x3"}},
+      {"a site of another mesh",
+       OnSite([](MeshSite& s) {
+         s.embedding.logical = {3, 2};
+       }),
+       {"of another mesh than 2x3"}},
+      {"a site where nothing is dead",
+       OnSite([](MeshSite& s) {
+         s.live = *ParseDeadList({3, 4}, "");
+       }),
+       {"without dead parts"}},
+  };
+}
+
 TEST(VerifyProgram, AcceptsWhatTheCompilerMakes) {
-  for (const Program& p : Programs()) EXPECT_EQ(VerifyProgram(p).message(), "");
+  for (Program p : Programs()) {
+    EXPECT_EQ(VerifyProgram(p).message(), "");
+    OnSite([](MeshSite&) {})(p);
+    EXPECT_EQ(VerifyProgram(p).message(), "");
+  }
 }
 
 class Damaged : public ::testing::TestWithParam<Damage> {};
@@ -520,6 +569,7 @@ INSTANTIATE_TEST_SUITE_P(Lifetimes, Damaged, ::testing::ValuesIn(LifetimeDamages
 INSTANTIATE_TEST_SUITE_P(Feeds, Damaged, ::testing::ValuesIn(FeedDamages()),
                          TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Edge, Damaged, ::testing::ValuesIn(EdgeDamages()), TestNameOf);
+INSTANTIATE_TEST_SUITE_P(Site, Damaged, ::testing::ValuesIn(SiteDamages()), TestNameOf);
 
 }  // namespace
 }  // namespace tatami

@@ -26,9 +26,17 @@ using ::testing::HasSubstr;
 
 constexpr WireForm kForms[] = {WireForm::kBinary, WireForm::kText};
 
+// On a 3x4 grid that has lost a node and a link.
+Program ProgramOnDamagedGrid(uint64_t seed) {
+  Program p = LoweredTrainingStep({2, 3}, seed);
+  p.site = *LayMesh(*ParseDeadList({3, 4}, "(1,1),(0,2)-(0,3)"), p.mesh);
+  return p;
+}
+
 TEST(ProgramWire, RoundTripsInBothForms) {
   for (uint64_t seed = 0; seed < 6; ++seed) {
-    const Program p = LoweredTrainingStep({2, 3}, seed);
+    const Program p =
+        seed < 3 ? LoweredTrainingStep({2, 3}, seed) : ProgramOnDamagedGrid(seed);
     for (const WireForm form : kForms) {
       const std::string bytes = SerializeProgram(p, form);
       EXPECT_EQ(SerializeProgram(p, form), bytes);
@@ -90,7 +98,8 @@ TEST(GraphWire, KeepsMicroBatches) {
 TEST(PlanWire, RoundTripsInBothForms) {
   const Graph graph = ConvNetTrainingStep();
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    const Plan plan = DrawPlan(graph, {4, 6}, seed);
+    Plan plan = DrawPlan(graph, {4, 6}, seed);
+    if (seed % 2 == 1) plan.map = "5x7 minus (0,0),(1,1)-(1,2)";
     for (const WireForm form : kForms) {
       const std::string bytes = SerializePlan(plan, form);
       const auto read = ParsePlanWire(bytes, graph);
@@ -120,7 +129,7 @@ std::string Message(const absl::StatusOr<Program>& program) {
 
 // Replaces the first `from` of the text form by `to`; what the reader says of it.
 std::string AfterEdit(absl::string_view from, absl::string_view to) {
-  std::string text = EditableText(LoweredTrainingStep({2, 3}, 0));
+  std::string text = EditableText(ProgramOnDamagedGrid(0));
   const size_t at = text.find(std::string(from));
   EXPECT_NE(at, std::string::npos) << from;
   text.replace(at, from.size(), std::string(to));
@@ -155,6 +164,32 @@ TEST(ProgramWire, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(AfterEdit("dtype: \"f32\"", "dtype: \"f64\""), HasSubstr("'f64'"));
   EXPECT_THAT(AfterEdit("axis: \"y\"", "axis: \"z\""),
               HasSubstr("axis is 'z'; must be y or x"));
+}
+
+TEST(ProgramWire, ASiteThatCannotBeIsRefused) {
+  const Program p = ProgramOnDamagedGrid(0);
+  const std::string map = "map: \"3x4 minus (1,1),(0,2)-(0,3)\"";
+  EXPECT_EQ(AfterEdit(map, map), "");
+  const auto edited = [&](absl::string_view text) {
+    return AfterEdit(map, absl::StrCat("map: \"", text, "\""));
+  };
+  EXPECT_THAT(edited("3x4 minus (1,1),(0,3)-(0,2)"),
+              HasSubstr("map is not written as '3x4 minus (1,1),(0,2)-(0,3)'"));
+  EXPECT_THAT(edited("3x4"), HasSubstr("map has no dead part: leave it out"));
+  EXPECT_THAT(edited("3x4 minus (9,9)"), HasSubstr("lies outside the 3x4 grid"));
+  EXPECT_THAT(edited("3000x4000 minus (0,0)"),
+              HasSubstr("is no grid ROWSxCOLS of at most 12 nodes"));
+  EXPECT_THAT(edited("3x3 minus (0,0)"),
+              HasSubstr("the length of site.hosted is 12; must be 9 to 9"));
+  const NodeCoord first = p.site->embedding.physical[0];
+  EXPECT_THAT(edited(absl::StrCat("3x4 minus (", first.row, ",", first.col, ")")),
+              HasSubstr("is 0, and this node of the grid is dead"));
+  EXPECT_THAT(AfterEdit("hosted: 5", "hosted: -1"),
+              HasSubstr("site.hosted names 5 nodes and must name each of the 6"));
+  EXPECT_THAT(AfterEdit("hosted: 5", "hosted: 4"),
+              HasSubstr("site.hosted names 6 nodes and must name each of the 6"));
+  EXPECT_THAT(AfterEdit("hosted: 5", "hosted: 6"),
+              HasSubstr("site.hosted is 6; must be -1 to 5"));
 }
 
 TEST(ProgramWire, ADamagedFileIsRefusedByItsChecksum) {
@@ -275,7 +310,7 @@ constexpr int kMutations = 10000;
 
 // With its checksum: whatever is accepted is what was written.
 TEST(ProgramWire, NoMutationOfTheBinaryFormIsMistakenForAProgram) {
-  const Program p = LoweredTrainingStep({2, 3}, 0);
+  const Program p = ProgramOnDamagedGrid(0);
   const std::string bytes = SerializeProgram(p, WireForm::kBinary);
   Draw draw{std::mt19937_64(1)};
   int accepted = 0;
@@ -291,7 +326,7 @@ TEST(ProgramWire, NoMutationOfTheBinaryFormIsMistakenForAProgram) {
 
 // Without: the structure alone must keep the reader and its users from harm.
 TEST(ProgramWire, NoMutationWithoutChecksumDoesHarm) {
-  const Program p = LoweredTrainingStep({2, 3}, 0);
+  const Program p = ProgramOnDamagedGrid(0);
   const std::string bytes = UnsealedBytes(p);
   ASSERT_TRUE(ParseProgram(bytes, FindOp).ok());
   const std::string text = EditableText(p);

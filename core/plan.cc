@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "core/error.h"
+#include "core/live_mesh.h"
 #include "core/status_macros.h"
 
 namespace tatami {
@@ -105,9 +106,8 @@ class PlanReader {
     };
     if (absl::ConsumePrefix(&line, "mesh ")) {
       if (has_mesh_) return fail("a second mesh; a plan is for one.");
-      TATAMI_ASSIGN_OR_RETURN(plan_.mesh, ParseMesh(line), line_name);
       has_mesh_ = true;
-      return absl::OkStatus();
+      return ReadMesh(line_name, line);
     }
     if (!has_mesh_) {
       return fail("the first line must be 'mesh RxC', as in 'mesh 4x4'.");
@@ -128,6 +128,19 @@ class PlanReader {
     if (!plan_.calls.emplace(name, std::move(call)).second) {
       return fail("call ", name, " was cut before.");
     }
+    return absl::OkStatus();
+  }
+
+  // "4x4", "4x4 on 5x6 minus (3,2)"
+  absl::Status ReadMesh(const std::string& line_name, absl::string_view text) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits(" on ", 1));
+    TATAMI_ASSIGN_OR_RETURN(
+        plan_.mesh, ParseMesh(absl::StripAsciiWhitespace(parts.first)), line_name);
+    if (parts.first.size() == text.size()) return absl::OkStatus();
+    TATAMI_ASSIGN_OR_RETURN(const LiveMesh live,
+                            ParseLiveMesh(parts.second, kGridNodesMax, line_name));
+    if (!live.IsWhole()) plan_.map = live.ToString();
     return absl::OkStatus();
   }
 
@@ -178,8 +191,12 @@ std::string CallPlan::ToString(const Mesh& mesh) const {
   return out;
 }
 
+std::string Plan::MeshText() const {
+  return absl::StrCat(mesh.ToString(), map.empty() ? "" : " on ", map);
+}
+
 std::string Plan::ToString(const Graph& graph) const {
-  std::string out = absl::StrCat("mesh ", mesh.ToString(), "\n");
+  std::string out = absl::StrCat("mesh ", MeshText(), "\n");
   for (const GraphCall& call : graph.calls) {
     absl::StrAppend(&out, call.name, ":");
     if (const auto it = calls.find(call.name); it != calls.end()) {

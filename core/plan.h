@@ -36,9 +36,14 @@ struct CallPlan {
 
 struct Plan {
   Mesh mesh;
+  // The damaged grid that it was made for (LiveMesh::ToString), or "" for a whole mesh:
+  // detours make transfers dearer, so another map deserves another plan.
+  std::string map;
   std::map<std::string, CallPlan> calls;  // by the call's name
 
-  // First line "mesh 4x4", then one line a call in graph order:
+  // "4x4", or "4x4 on 5x6 minus (3,2)": what the plan was made for.
+  std::string MeshText() const;
+  // First line "mesh " and MeshText(), then one line a call in graph order:
   //   trunk.conv: n=y ci=x -> n=y k=x recompute
   // CUTS, "any" for open cuts; "->" and the result's cuts; "recompute" or "keep".
   std::string ToString(const Graph& graph) const;
@@ -46,7 +51,7 @@ struct Plan {
 
 // Parses a plan or a part of one. A name with '*' stands for all calls that it matches
 // and that no other line names. Unknown calls, factors and axes are E0106 with the
-// line.
+// line; a map that cannot be is E0108.
 absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph);
 
 // E0106 when the cuts or the result do not suit the call.

@@ -40,6 +40,27 @@ TEST(Plan, TextIsReadBack) {
   EXPECT_EQ(plan->ToString(graph), text);
 }
 
+// Parts of the map may come in any order; what is dead is the map.
+TEST(Plan, TheMapItWasMadeForIsReadBack) {
+  const Graph graph = TwoCalls();
+  const auto plan = ParsePlan(
+      "mesh 4x4 on 5x6 minus (1,2)-(1,1),(0,0)  # as of Monday\ntoy_rows: d1=x\n",
+      graph);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->map, "5x6 minus (0,0),(1,1)-(1,2)");
+  EXPECT_EQ(plan->MeshText(), "4x4 on 5x6 minus (0,0),(1,1)-(1,2)");
+  const std::string text = plan->ToString(graph);
+  EXPECT_EQ(text,
+            "mesh 4x4 on 5x6 minus (0,0),(1,1)-(1,2)\ntoy_matmul:\ntoy_rows: d1=x\n");
+  EXPECT_EQ(ParsePlan(text, graph)->ToString(graph), text);
+  EXPECT_EQ(ParsePlan("mesh 4x4 on 5x6\n", graph)->map, "");
+  EXPECT_EQ(
+      ParsePlan("mesh 4x4 on 5x6 minus (5,0)\n", graph).status().message(),
+      "E0108: line 1 of the plan: (5,0) lies outside the 5x6 grid: rows are 0 to "
+      "4, columns 0 to 5. Correct it, or name the machine or grid that it belongs "
+      "to.");
+}
+
 // Every factor gets random digits of the mesh; what is printed is what is read.
 TEST(Plan, RandomPlansSurviveTheirText) {
   const Graph graph = TwoCalls();

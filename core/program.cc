@@ -22,6 +22,14 @@ std::string Program::ToString() const {
   std::string out =
       absl::StrCat("program ", model, " on ", machine, " ", mesh.ToString(), " sram ",
                    sram_bytes, " code ", code_bytes, "\n");
+  if (site) {
+    absl::StrAppend(&out, "site ", site->live.ToString(), " at ",
+                    absl::StrJoin(site->embedding.physical, " ",
+                                  [](std::string* s, NodeCoord n) {
+                                    absl::StrAppend(s, "(", n.row, ",", n.col, ")");
+                                  }),
+                    "\n");
+  }
   for (size_t b = 0; b < buffers.size(); ++b) {
     const ProgramBuffer& buffer = buffers[b];
     const auto& [first, last] = storage_lifetime[buffer.storage];
@@ -87,6 +95,21 @@ void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
                    ByteSize(from.type.dtype), 1, program.mesh, links);
 }
 
+LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical) {
+  if (!program.site) return logical;
+  const MeshSite& site = *program.site;
+  LinkBytes links(site.live.grid());
+  for (int64_t i = 0; i < program.mesh.nodes(); ++i) {
+    const NodeCoord node = NodeAt(i, program.mesh);
+    for (const LinkDirection d : kLinkDirections) {
+      if (logical.at(node, d) == 0) continue;
+      AddRoute(site.live, site.At(node), site.At(Step(node, d)), logical.at(node, d),
+               links);
+    }
+  }
+  return links;
+}
+
 LinkBytes CountLinkBytes(const Program& program) {
   // Equal exchanges, as of a network's equal blocks, are counted once.
   using Key = std::tuple<Placement, Placement, AxisList, int64_t>;
@@ -102,7 +125,7 @@ LinkBytes CountLinkBytes(const Program& program) {
     const auto& [from, to, resolve, bytes] = key;
     AddExchangeLinks(from, to, resolve, bytes, count, program.mesh, links);
   }
-  return links;
+  return PhysicalLinks(program, links);
 }
 
 }  // namespace tatami

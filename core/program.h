@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/embedding.h"
 #include "core/graph.h"
 #include "core/sharding.h"
 
@@ -83,7 +85,10 @@ struct NodeClass {
 struct Program {
   std::string model;
   std::string machine;
-  Mesh mesh;
+  Mesh mesh;  // all coordinates here are on it
+  // Where the mesh lies on a grid with dead parts; none: it is its own grid. Of all
+  // that a step does, only the links that bytes cross depend on it.
+  std::optional<MeshSite> site;
   int64_t sram_bytes = 0;
   int64_t code_bytes = 0;  // reserved at address 0 of every node
   std::vector<ProgramCall> calls;
@@ -102,6 +107,8 @@ struct Program {
     return classes[class_of_node[NodeIndex(node, mesh)]]
         .address[buffers[buffer].storage];
   }
+  // The grid whose links carry bytes.
+  const Mesh& grid() const { return site ? site->live.grid() : mesh; }
   int64_t peak_bytes() const;
   // The type of all that the host feeds under the feed's name.
   TensorType FedType(const ProgramFeed& feed) const {
@@ -113,9 +120,13 @@ struct Program {
   std::string Hash() const;
 };
 
-// Adds the bytes that one exchange sends over each link, from the placements alone.
+// Adds the bytes that one exchange sends over each link of the mesh, from the
+// placements alone.
 void AddLinkBytes(const Program& program, const ExchangeOp& exchange, LinkBytes& links);
-// Those of all exchanges of one step.
+// What the links of the grid carry when those of the mesh carry `logical`: the bytes of
+// a link between neighbours cross every link of the path between their sites.
+LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical);
+// Bytes over each link of the grid in one step.
 LinkBytes CountLinkBytes(const Program& program);
 
 // Alignment of every buffer in a node's SRAM.

@@ -58,6 +58,21 @@ TEST(Program, PrintsEverythingThatNodesDo) {
             "classes 0 0 0 0 0 0\n");
 }
 
+MeshSite SiteOn(const Mesh& grid, absl::string_view dead, const Mesh& mesh) {
+  return *LayMesh(*ParseDeadList(grid, dead), mesh);
+}
+
+TEST(Program, PrintsWhereItsMeshLies) {
+  Program p = SmallProgram();
+  p.site = SiteOn({3, 4}, "(0,1)", {2, 3});
+  const std::string text = p.ToString();
+  EXPECT_EQ(text.substr(0, text.find("buffer")),
+            "program small on test 2x3 sram 1024 code 64\n"
+            "site 3x4 minus (0,1) at (1,0) (1,1) (1,2) (2,0) (2,1) (2,2)\n");
+  EXPECT_EQ(p.grid(), (Mesh{3, 4}));
+  EXPECT_EQ(SmallProgram().grid(), (Mesh{2, 3}));
+}
+
 TEST(Program, AnyChangeChangesTheHash) {
   const std::string hash = SmallProgram().Hash();
   EXPECT_EQ(hash.size(), 16u);
@@ -80,6 +95,9 @@ TEST(Program, AnyChangeChangesTheHash) {
       [](Program& p) { p.fetches[0].buffer = 1; },
       [](Program& p) { p.classes[0].address[1] = 192; },
       [](Program& p) { p.storage_lifetime[1].second = 0; },
+      [](Program& p) {
+        p.site = SiteOn({3, 4}, "(0,1)", {2, 3});
+      },
   };
   for (size_t i = 0; i < changes.size(); ++i) {
     Program p = SmallProgram();
@@ -108,6 +126,29 @@ TEST(CountLinkBytes, CountsEachCopyOnItsRoute) {
     EXPECT_EQ(links.at({1, c}, LinkBytes::kNorth), 40);
   }
   EXPECT_EQ(links.total(), 6 * 40);
+}
+
+// Columns 0, 1 and 3 host row 0; below (0,1) is the dead node, so that node (1,1) of
+// the mesh lies on (1,2) and is two hops away. From there X-Y would lead through the
+// dead node, so the way back is the way there.
+TEST(CountLinkBytes, CountsAPathForEachLinkOfTheMesh) {
+  Program p = SmallProgram();
+  const LiveMesh live = *ParseDeadList({2, 4}, "(1,1)");
+  p.site = MeshSite{live, {{2, 3}, {{0, 0}, {0, 1}, {0, 3}, {1, 0}, {1, 2}, {1, 3}}}};
+  const LinkBytes links = CountLinkBytes(p);
+  LinkBytes want({2, 4});
+  const auto add = [&](NodeCoord from, LinkBytes::Direction d) {
+    want.raw()[NodeIndex(from, {2, 4}) * 4 + d] += 40;
+  };
+  for (const int64_t col : {0, 3}) {
+    add({0, col}, LinkBytes::kSouth);
+    add({1, col}, LinkBytes::kNorth);
+  }
+  add({0, 1}, LinkBytes::kEast);
+  add({0, 2}, LinkBytes::kSouth);
+  add({1, 2}, LinkBytes::kNorth);
+  add({0, 2}, LinkBytes::kWest);
+  EXPECT_EQ(links, want);
 }
 
 }  // namespace

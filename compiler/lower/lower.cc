@@ -21,6 +21,7 @@ absl::StatusOr<Lowered> LowerEvenIfTooLarge(const Graph& graph, const Plan& plan
                           ScheduleSupersteps(expanded.graph, expanded.plan,
                                              target.sram_bytes / kStagingShare));
   scheduled.program.machine = target.machine;
+  scheduled.program.site = target.site;
   scheduled.program.sram_bytes = target.sram_bytes;
   scheduled.program.code_bytes = target.code_bytes;
   absl::Status fit = AssignMemory(scheduled)

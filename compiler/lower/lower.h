@@ -2,7 +2,10 @@
 // and machine give the same bytes.
 #pragma once
 
+#include <optional>
+
 #include "absl/status/statusor.h"
+#include "core/embedding.h"
 #include "core/graph.h"
 #include "core/plan.h"
 #include "core/program.h"
@@ -13,6 +16,7 @@ struct LowerTarget {
   std::string machine;
   int64_t sram_bytes = 0;
   int64_t code_bytes = 0;
+  std::optional<MeshSite> site;  // of the plan's mesh, where it lies on a damaged grid
 };
 
 // A program that is complete, but may need more SRAM than a node has.

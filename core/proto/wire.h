@@ -5,7 +5,8 @@
 // 2. Strict: a field that is missing, unknown or out of range, another version, an
 //    unknown op or attribute, a size that no machine has: each is E0104 (or what
 //    VerifyGraph and FactorAxes say) naming the field. No input makes a parser crash or
-//    allocate more than a small multiple of its own length.
+//    allocate more than a small multiple of its own length, but for a Plan's map, which
+//    may take memory for a grid of kGridNodesMax nodes.
 // 3. Parsers read both forms and tell them apart by the first bytes.
 #pragma once
 

@@ -330,6 +330,14 @@ absl::StatusOr<Mesh> FromProto(const proto::Mesh& mesh) {
   return Mesh{mesh.rows(), mesh.cols()};
 }
 
+absl::StatusOr<LiveMesh> ReadMap(absl::string_view text, int64_t nodes_max) {
+  absl::StatusOr<LiveMesh> live = ParseLiveMesh(text, nodes_max, "map");
+  if (!live.ok()) return BadField(live.status().message());
+  if (live->IsWhole()) return BadField("map has no dead part: leave it out");
+  if (live->ToString() == text) return live;
+  return BadField(absl::StrCat("map is not written as '", live->ToString(), "'"));
+}
+
 void ToProto(const AxisList& axes, AxisRefList& out) {
   for (const AxisRef& ref : axes) {
     proto::AxisRef& axis = *out.Add();

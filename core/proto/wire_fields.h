@@ -14,6 +14,7 @@
 #include "core/attrs.h"
 #include "core/error.h"
 #include "core/graph.h"
+#include "core/live_mesh.h"
 #include "core/proto/graph.pb.h"
 #include "core/proto/plan.pb.h"
 #include "core/proto/wire.h"
@@ -74,6 +75,10 @@ absl::StatusOr<Init> FromProto(const proto::Init& init);
 
 void ToProto(const Mesh& mesh, proto::Mesh& out);
 absl::StatusOr<Mesh> FromProto(const proto::Mesh& mesh);
+
+// A map that is not whole, of a grid of at most `nodes_max` nodes, in the one form that
+// LiveMesh::ToString gives it.
+absl::StatusOr<LiveMesh> ReadMap(absl::string_view text, int64_t nodes_max);
 
 using AxisRefList = google::protobuf::RepeatedPtrField<proto::AxisRef>;
 void ToProto(const AxisList& axes, AxisRefList& out);

@@ -37,6 +37,7 @@ std::string SerializePlan(const Plan& plan, WireForm form) {
   out.set_format(std::string(kFormat));
   out.set_version(wire::kVersion);
   wire::ToProto(plan.mesh, *out.mutable_mesh());
+  if (!plan.map.empty()) out.set_map(plan.map);
   for (const auto& [name, call_plan] : plan.calls) {
     proto::CallCuts& call = *out.add_calls();
     call.set_call(name);
@@ -55,6 +56,10 @@ absl::StatusOr<Plan> ParsePlanWire(absl::string_view bytes, const Graph& graph) 
   TATAMI_RETURN_IF_ERROR(wire::Read(bytes, kFormat, in));
   Plan plan;
   TATAMI_ASSIGN_OR_RETURN(plan.mesh, wire::FromProto(in.mesh()));
+  if (in.has_map()) {
+    TATAMI_RETURN_IF_ERROR(wire::ReadMap(in.map(), kGridNodesMax).status());
+    plan.map = in.map();
+  }
   std::map<std::string, int> index;
   for (size_t c = 0; c < graph.calls.size(); ++c) {
     index[graph.calls[c].name] = static_cast<int>(c);

@@ -1,5 +1,7 @@
 // A Program from its wire form: every index, axis and size is checked before anything
 // is computed with it.
+#include <algorithm>
+
 #include "core/proto/program.pb.h"
 #include "core/proto/wire_fields.h"
 #include "core/status_macros.h"
@@ -27,6 +29,7 @@ class Reader {
     TATAMI_RETURN_IF_ERROR(ReadEach("fetches", in_.fetches(), &Reader::ReadFetch));
     TATAMI_RETURN_IF_ERROR(ReadEach("classes", in_.classes(), &Reader::ReadClass));
     TATAMI_RETURN_IF_ERROR(ReadClassOfNode());
+    if (in_.has_site()) TATAMI_RETURN_IF_ERROR(ReadSite(in_.site()));
     return std::move(p_);
   }
 
@@ -52,6 +55,40 @@ class Reader {
         wire::CheckRange("code_bytes", in_.code_bytes(), 0, in_.sram_bytes()));
     p_.sram_bytes = in_.sram_bytes();
     p_.code_bytes = in_.code_bytes();
+    return absl::OkStatus();
+  }
+
+  // The list has an entry for each node of the grid, so that a short file cannot ask
+  // for the memory of a large grid.
+  absl::Status ReadSite(const proto::Site& in) {
+    TATAMI_ASSIGN_OR_RETURN(const LiveMesh live,
+                            wire::ReadMap(in.map(), in.hosted_size()), "site");
+    const Mesh& grid = live.grid();
+    TATAMI_RETURN_IF_ERROR(wire::CheckRange(
+        "the length of site.hosted", in.hosted_size(), grid.nodes(), grid.nodes()));
+    Embedding embedding{.logical = p_.mesh};
+    embedding.physical.assign(p_.mesh.nodes(), NodeCoord{-1, -1});
+    int64_t hosted = 0;
+    for (int i = 0; i < in.hosted_size(); ++i) {
+      TATAMI_RETURN_IF_ERROR(
+          wire::CheckRange("site.hosted", in.hosted(i), -1, p_.mesh.nodes() - 1));
+      if (in.hosted(i) < 0) continue;
+      if (!live.IsLive(NodeAt(i, grid))) {
+        return wire::BadField(absl::StrCat("site.hosted[", i, "] is ", in.hosted(i),
+                                           ", and this node of the grid is dead"));
+      }
+      embedding.physical[in.hosted(i)] = NodeAt(i, grid);
+      ++hosted;
+    }
+    const auto homeless =
+        std::find_if(embedding.physical.begin(), embedding.physical.end(),
+                     [](NodeCoord n) { return n.row < 0; });
+    if (homeless != embedding.physical.end() || hosted != p_.mesh.nodes()) {
+      return wire::BadField(absl::StrCat("site.hosted names ", hosted,
+                                         " nodes and must name each of the ",
+                                         p_.mesh.nodes(), " of the mesh once"));
+    }
+    p_.site = MeshSite{.live = live, .embedding = std::move(embedding)};
     return absl::OkStatus();
   }
 

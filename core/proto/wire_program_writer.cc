@@ -68,12 +68,23 @@ void ToProto(const NodeClass& node_class, proto::NodeClass& out) {
   out.set_peak_bytes(node_class.peak_bytes);
 }
 
+void ToProto(const MeshSite& site, proto::Site& out) {
+  out.set_map(site.live.ToString());
+  const Mesh& grid = site.live.grid();
+  out.mutable_hosted()->Resize(static_cast<int>(grid.nodes()), -1);
+  for (size_t i = 0; i < site.embedding.physical.size(); ++i) {
+    out.set_hosted(static_cast<int>(NodeIndex(site.embedding.physical[i], grid)),
+                   static_cast<int>(i));
+  }
+}
+
 void ToProto(const Program& program, proto::Program& out) {
   out.set_format(std::string(kFormat));
   out.set_version(wire::kVersion);
   out.set_model(program.model);
   out.set_machine(program.machine);
   wire::ToProto(program.mesh, *out.mutable_mesh());
+  if (program.site) ToProto(*program.site, *out.mutable_site());
   out.set_sram_bytes(program.sram_bytes);
   out.set_code_bytes(program.code_bytes);
   for (const ProgramCall& c : program.calls) ToProto(c, *out.add_calls());

@@ -72,7 +72,8 @@ class EmulatorImpl : public Emulator {
         hosted_(HostedNodes::Of(transport.rank(), transport.size(),
                                 program_->mesh.nodes())),
         pool_(options.threads),
-        links_(program_->mesh, hosted_.begin, hosted_.end) {}
+        links_(program_->mesh, program_->site ? &*program_->site : nullptr,
+               hosted_.begin, hosted_.end) {}
 
   absl::Status Prepare() {
     const Program& p = *program_;

@@ -81,7 +81,8 @@ class Emulator {
   virtual absl::StatusOr<std::vector<std::byte>> Fetch(absl::string_view output) = 0;
 
   // Bytes that the nodes hosted here receive over each link in one step, for themselves
-  // or to pass on, counted from the copies. REQUIRES: EmulatorOptions::count_links.
+  // or to pass on, counted from the copies; by link of Program::grid(). REQUIRES:
+  // EmulatorOptions::count_links.
   virtual const LinkBytes& link_bytes() const = 0;
   // The end of the highest byte of SRAM that any node hosted here has written since
   // Create, found by what is left of the poison. REQUIRES:

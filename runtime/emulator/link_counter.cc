@@ -20,16 +20,25 @@ void LinkCounter::ForEachLink(NodeCoord from, NodeCoord to, const Visit& visit) 
   }
 }
 
+void LinkCounter::Cross(int64_t link, int64_t bytes) {
+  if (site_ == nullptr) {
+    links_.raw()[link] += bytes;
+    return;
+  }
+  const NodeCoord from = NodeAt(link / 4, mesh_);
+  const NodeCoord to = Step(from, static_cast<LinkDirection>(link % 4));
+  AddRoute(site_->live, site_->At(from), site_->At(to), bytes, links_);
+}
+
 void LinkCounter::Copy(NodeCoord source, NodeCoord target, const Box& box,
                        int64_t element_bytes) {
   ForEachLink(source, target, [&](int64_t link) {
-    links_.raw()[link] +=
-        passed_[{link, NodeIndex(source, mesh_)}].Add(box) * element_bytes;
+    Cross(link, passed_[{link, NodeIndex(source, mesh_)}].Add(box) * element_bytes);
   });
 }
 
 void LinkCounter::Term(NodeCoord source, NodeCoord target, int64_t bytes) {
-  ForEachLink(source, target, [&](int64_t link) { links_.raw()[link] += bytes; });
+  ForEachLink(source, target, [&](int64_t link) { Cross(link, bytes); });
 }
 
 void LinkCounter::Sum(const LineSum& sum, int64_t bytes) {

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "core/box_union.h"
+#include "core/embedding.h"
 #include "core/line_sum.h"
 #include "core/sharding.h"
 
@@ -16,9 +17,15 @@ namespace tatami {
 // add up to those of the mesh.
 class LinkCounter {
  public:
-  // Counts links that end at nodes [begin, end) by NodeIndex.
-  LinkCounter(const Mesh& mesh, int64_t begin, int64_t end)
-      : mesh_(mesh), begin_(begin), end_(end), links_(mesh) {}
+  // Counts links that end at nodes [begin, end) by NodeIndex of the mesh. With `site`,
+  // which must outlive the counter, a crossing of one counts on every link of the grid
+  // that is on its path; null: the mesh is its own grid.
+  LinkCounter(const Mesh& mesh, const MeshSite* site, int64_t begin, int64_t end)
+      : mesh_(mesh),
+        site_(site),
+        begin_(begin),
+        end_(end),
+        links_(site == nullptr ? mesh : site->live.grid()) {}
 
   void BeginExchange() { passed_.clear(); }
   // A box that is copied: what its sender sent over a link before in this exchange
@@ -32,11 +39,13 @@ class LinkCounter {
   const LinkBytes& links() const { return links_; }
 
  private:
+  void Cross(int64_t link, int64_t bytes);
   // Calls visit(number of the link) for each link of the route that is counted here.
   template <typename Visit>
   void ForEachLink(NodeCoord from, NodeCoord to, const Visit& visit) const;
 
   Mesh mesh_;
+  const MeshSite* site_;
   int64_t begin_, end_;
   LinkBytes links_;
   // By link and sender.

@@ -79,11 +79,14 @@ std::string FindDifference(const std::string& name, DType dtype, const Bytes& go
 
 }  // namespace
 
-absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan) {
-  TATAMI_ASSIGN_OR_RETURN(
-      Program program,
-      Lower(graph, plan,
-            {.machine = "test", .sram_bytes = int64_t{1} << 40, .code_bytes = 4096}));
+absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan,
+                                    const LiveMesh* live) {
+  LowerTarget target = {
+      .machine = "test", .sram_bytes = int64_t{1} << 40, .code_bytes = 4096};
+  if (live != nullptr && !live->IsWhole()) {
+    TATAMI_ASSIGN_OR_RETURN(target.site, LayMesh(*live, plan.mesh));
+  }
+  TATAMI_ASSIGN_OR_RETURN(Program program, Lower(graph, plan, target));
   program.sram_bytes = program.peak_bytes();
   TATAMI_RETURN_IF_ERROR(VerifyProgram(program));
   return program;
@@ -97,9 +100,9 @@ absl::StatusOr<RunResult> RunProgram(const Program& program,
   if (options.wrap_transport) {
     for (auto& t : transports) t = options.wrap_transport(std::move(t));
   }
-  RunResult result{.link_bytes = LinkBytes(program.mesh), .program = program};
+  RunResult result{.link_bytes = LinkBytes(program.grid()), .program = program};
   std::vector<absl::Status> statuses(options.ranks);
-  std::vector<LinkBytes> links(options.ranks, LinkBytes(program.mesh));
+  std::vector<LinkBytes> links(options.ranks, LinkBytes(program.grid()));
   std::vector<int64_t> high_water(options.ranks, 0);
   std::vector<std::thread> threads;
   for (int r = 0; r < options.ranks; ++r) {

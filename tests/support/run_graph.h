@@ -37,8 +37,10 @@ struct RunResult {
   Program program;
 };
 
-// Lowers for nodes of exactly as much SRAM as the program needs, and verifies.
-absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan);
+// Lowers for nodes of exactly as much SRAM as the program needs, and verifies. With
+// `live`, the plan's mesh is laid on it.
+absl::StatusOr<Program> LowerOnMesh(const Graph& graph, const Plan& plan,
+                                    const LiveMesh* live = nullptr);
 
 // Runs a program, verified or not, in SRAM that starts as NaNs. `values` gives inputs
 // and states by name.
