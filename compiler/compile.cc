@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "compiler/lower/lower.h"
 #include "compiler/lower/memory.h"
 #include "compiler/pipeline.h"
+#include "compiler/plan/cost_model.h"
 #include "compiler/plan/search.h"
 #include "compiler/verify.h"
 #include "core/error.h"
@@ -51,30 +53,70 @@ void Tighten(const Graph& graph, const Program& program,
   }
 }
 
+// Where the mesh lies; none when the whole machine serves it.
+absl::StatusOr<std::optional<MeshSite>> SiteOf(const MachineSpec& machine,
+                                               const CompileOptions& options) {
+  if (!options.live || options.live->IsWhole()) {
+    TATAMI_RETURN_IF_ERROR(CheckMesh(machine, options.mesh.rows, options.mesh.cols));
+    return std::nullopt;
+  }
+  const Grid grid = PhysicalGrid(machine);
+  if (!(options.live->grid() == Mesh{grid.rows, grid.cols})) {
+    return MakeError(
+        ErrorCode::kBadDeadMap,
+        absl::StrCat("the map is of a grid of ", options.live->grid().ToString(),
+                     " nodes and machine '", machine.name, "' has ", grid.rows, "x",
+                     grid.cols, ". Give the map of this machine."));
+  }
+  return LayMesh(*options.live, options.mesh);
+}
+
+// A plan is followed on the mesh and the map it was made for.
+absl::Status CheckMadeFor(const Plan& pinned, const Plan& run) {
+  if (pinned.mesh == run.mesh && pinned.map == run.map) return absl::OkStatus();
+  const auto text = [](const Plan& plan) {
+    return absl::StrCat(plan.mesh.ToString(),
+                        plan.map.empty() ? "" : " on " + ShortMap(plan.map));
+  };
+  // On the command line a map is what is dead on it.
+  std::string flags = absl::StrCat("--mesh ", pinned.mesh.ToString());
+  if (pinned.map.empty() && !run.map.empty()) {
+    absl::StrAppend(&flags, " without --dead");
+  } else if (pinned.map != run.map) {
+    const std::string dead = pinned.map.substr(pinned.map.find('('));
+    absl::StrAppend(&flags, " --dead ",
+                    ShortMap(pinned.map) == pinned.map ? absl::StrCat("\"", dead, "\"")
+                                                       : "with its map");
+  }
+  return MakeError(
+      ErrorCode::kBadPlan,
+      absl::StrCat("the plan is for mesh ", text(pinned), " and the run for ",
+                   text(run), ". Give ", flags,
+                   ", or save a plan for this mesh with `tatami compile --save_plan "
+                   "FILE`."));
+}
+
 }  // namespace
 
 absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
                                  const CompileOptions& options) {
   const absl::Time start = absl::Now();
-  TATAMI_RETURN_IF_ERROR(CheckMesh(machine, options.mesh.rows, options.mesh.cols));
+  TATAMI_ASSIGN_OR_RETURN(const std::optional<MeshSite> site, SiteOf(machine, options));
+  const std::string map = site ? site->live.ToString() : "";
   Compiled out;
   TATAMI_ASSIGN_OR_RETURN(out.graph, RunPipeline(std::move(graph)));
   SearchOptions search{.mesh = options.mesh};
   if (!options.pinned_plan.empty()) {
     TATAMI_ASSIGN_OR_RETURN(search.pinned, ParsePlan(options.pinned_plan, out.graph));
-    if (!(search.pinned.mesh == options.mesh)) {
-      return MakeError(ErrorCode::kBadPlan,
-                       "the plan is for mesh " + search.pinned.mesh.ToString() +
-                           " and the run for " + options.mesh.ToString() +
-                           ". Give --mesh " + search.pinned.mesh.ToString() +
-                           ", or save a plan for this mesh with `tatami compile "
-                           "--save_plan FILE`.");
-    }
+    TATAMI_RETURN_IF_ERROR(
+        CheckMadeFor(search.pinned, {.mesh = options.mesh, .map = map}));
   }
-  PlanSearch planner(out.graph, machine, search);
+  if (site) out.dilation = DilationOf(site->embedding, site->live);
+  PlanSearch planner(out.graph, WithDilation(machine, out.dilation), search);
   const LowerTarget target = {.machine = machine.name,
                               .sram_bytes = machine.sram_bytes,
-                              .code_bytes = machine.code_bytes_reserved};
+                              .code_bytes = machine.code_bytes_reserved,
+                              .site = site};
   std::vector<int64_t> capacity(out.graph.calls.size(),
                                 machine.sram_bytes - machine.code_bytes_reserved);
   absl::Status refusal;
@@ -88,6 +130,7 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
       TATAMI_RETURN_IF_ERROR(VerifyProgram(lowered.program));
       if (options.choices) out.choices = planner.ChoicesAround(found, capacity);
       out.plan = std::move(found.plan);
+      out.plan.map = map;
       out.step_ns = found.step_ns;
       out.program = std::move(lowered.program);
       out.compile_s = absl::ToDoubleSeconds(absl::Now() - start);

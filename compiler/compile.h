@@ -1,12 +1,14 @@
 // Compile: a training graph onto a mesh of a machine.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "compiler/plan/choices.h"
 #include "core/graph.h"
+#include "core/live_mesh.h"
 #include "core/machine.h"
 #include "core/plan.h"
 #include "core/program.h"
@@ -15,6 +17,9 @@ namespace tatami {
 
 struct CompileOptions {
   Mesh mesh;
+  // The machine's grid, where some of it is dead: the mesh is laid on what is left, and
+  // may then be as large as that hosts.
+  std::optional<LiveMesh> live;
   std::string pinned_plan;  // text of a plan or of a part of one; may be empty
   bool choices = false;     // fill Compiled::choices, for who explains the plan
 };
@@ -23,6 +28,7 @@ struct Compiled {
   Graph graph;  // after all passes
   Plan plan;
   Program program;
+  Dilation dilation;     // all 0 where the program has no site
   double step_ns = 0;    // modelled
   double bound_ns = 0;   // modelled: no plan that the search considers is faster
   double compile_s = 0;  // measured
@@ -34,7 +40,8 @@ struct Compiled {
 };
 
 // Runs the passes, searches a plan (again with dearer memory when one does not fit),
-// lowers, and verifies after each step. Errors: E0105, E0106, E0107, E0301.
+// lowers, and verifies after each step. Errors: E0105, E0106, E0107, E0108 for a map of
+// another grid than the machine's, E0301.
 absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
                                  const CompileOptions& options);
 

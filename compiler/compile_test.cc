@@ -1,6 +1,7 @@
 #include "compiler/compile.h"
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
 #include "compiler/test_graphs.h"
 #include "compiler/training_step.h"
 #include "core/error.h"
@@ -70,6 +71,51 @@ TEST(Compile, FeedsComeWhenTheyAreFirstRead) {
   }
   EXPECT_THAT(parts, ElementsAre(0, 1, 2));
   EXPECT_GT(p.feeds.back().superstep, 0) << "nothing comes late";
+}
+
+// On the whole die the site would be the mesh itself, so there is none.
+TEST(Compile, LaysTheMeshOnWhatIsLeftOfTheMachine) {
+  const auto on = [](absl::string_view dead, const Mesh& mesh) {
+    return Compile(ConvNetTrainingStep(), Die(),
+                   {.mesh = mesh, .live = *ParseDeadList({18, 20}, dead)});
+  };
+  const auto whole = Compile(ConvNetTrainingStep(), Die(), {.mesh = {2, 3}});
+  const auto none = on("", {2, 3});
+  ASSERT_TRUE(whole.ok() && none.ok()) << whole.status() << none.status();
+  EXPECT_EQ(none->program.ToString(), whole->program.ToString());
+  EXPECT_EQ(none->plan.MeshText(), "2x3");
+  const auto one = on("(3,7)", {2, 3});
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_TRUE(one->program.site.has_value());
+  EXPECT_EQ(one->program.site->live.ToString(), "18x20 minus (3,7)");
+  EXPECT_EQ(one->plan.MeshText(), "2x3 on 18x20 minus (3,7)");
+  // A machine's usable nodes are what the map leaves.
+  EXPECT_TRUE(on("(1,1)-(1,2)", {18, 20}).ok());
+  EXPECT_EQ(GetErrorCode(on("(3,7)", {18, 20}).status()), ErrorCode::kMeshTooLarge);
+  const auto other = Compile(ConvNetTrainingStep(), Die(),
+                             {.mesh = {2, 2}, .live = *ParseDeadList({5, 6}, "(0,0)")});
+  EXPECT_EQ(other.status().message(),
+            "E0108: the map is of a grid of 5x6 nodes and machine 'd1_die' has 18x20. "
+            "Give the map of this machine.");
+}
+
+// A corner of the grid: three columns of which the middle one is dead but for a node.
+TEST(Compile, DetoursMakeAStepDearer) {
+  MachineSpec machine = Die();
+  machine.die_nodes = {3, 3};
+  const auto step = [&](absl::string_view dead) {
+    const auto c =
+        Compile(ConvNetTrainingStep(), machine,
+                {.mesh = {3, 2},
+                 .live = *ParseDeadList({3, 3}, dead),
+                 .pinned_plan = dead.empty() ? "mesh 3x2\nmatmul: k=y\n"
+                                             : absl::StrCat("mesh 3x2 on 3x3 minus ",
+                                                            dead, "\nmatmul: k=y\n")});
+    EXPECT_TRUE(c.ok()) << c.status();
+    return c.ok() ? c->step_ns : 0;
+  };
+  EXPECT_EQ(step("(0,2)"), step(""));
+  EXPECT_GT(step("(0,1),(1,1)"), step(""));
 }
 
 TEST(Compile, RefusesWithTheCode) {

@@ -17,6 +17,13 @@ int64_t LargestPart(int64_t size, int64_t parts) { return (size + parts - 1) / p
 
 }  // namespace
 
+MachineSpec WithDilation(MachineSpec machine, const Dilation& dilation) {
+  machine.link_bytes_per_s /=
+      static_cast<double>(std::max<int64_t>(1, dilation.links_sharing_max));
+  machine.hop_ns *= static_cast<double>(std::max<int64_t>(1, dilation.hops_max));
+  return machine;
+}
+
 CostModel::CostModel(const MachineSpec& machine, const Mesh& mesh)
     : mesh_(mesh),
       sram_bytes_(machine.sram_bytes),

@@ -3,9 +3,15 @@
 #pragma once
 
 #include "compiler/lower/placement.h"
+#include "core/embedding.h"
 #include "core/machine.h"
 
 namespace tatami {
+
+// The machine as it looks from a mesh laid on a damaged grid. All links are as slow as
+// the one that most logical links share, all hops as far as the longest path: exchanges
+// use most links at once and end with the last byte.
+MachineSpec WithDilation(MachineSpec machine, const Dilation& dilation);
 
 class CostModel {
  public:
