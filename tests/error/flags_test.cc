@@ -2,6 +2,8 @@
 // exit code 2.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/run_tatami.h"
@@ -265,6 +267,35 @@ TEST_F(PlanFile, APlanForAnotherMeshSaysBothMeshes) {
       "FILE`.");
 }
 
+TEST_F(PlanFile, APlanForAnotherMapSaysBothMaps) {
+  const auto refused = [&](const std::string& mesh, std::vector<std::string> more,
+                           absl::string_view message) {
+    scratch_.Write("plan.txt", "mesh " + mesh + "\n");
+    std::vector<std::string> words = {"compile", "--model", "drivenet-tiny", "--plan",
+                                      "plan.txt"};
+    words.insert(words.end(), more.begin(), more.end());
+    ExpectRefused(scratch_, words, kUsage, message);
+  };
+  const std::string save =
+      ", or save a plan for this mesh with `tatami compile --save_plan FILE`.";
+  refused("2x2 on 18x20 minus (3,7)", {"--dead", "(0,0)"},
+          absl::StrCat("E0106: the plan is for mesh 2x2 on 18x20 minus (3,7) and the "
+                       "run for 2x2 on 18x20 minus (0,0). Give --mesh 2x2 --dead "
+                       "\"(3,7)\"",
+                       save));
+  refused("2x2 on 18x20 minus (3,7)", {},
+          absl::StrCat("E0106: the plan is for mesh 2x2 on 18x20 minus (3,7) and the "
+                       "run for 2x2. Give --mesh 2x2 --dead \"(3,7)\"",
+                       save));
+  refused("2x2", {"--dead", "(0,0)"},
+          absl::StrCat("E0106: the plan is for mesh 2x2 and the run for 2x2 on 18x20 "
+                       "minus (0,0). Give --mesh 2x2 without --dead",
+                       save));
+  refused("2x2 on 18x20 less (3,7)", {},
+          "E0108: line 1 of the plan: '18x20 less (3,7)' is no grid ROWSxCOLS of at "
+          "most 2097152 nodes. Write a map as 18x20 minus (3,7),(4,1)-(4,2).");
+}
+
 TEST_F(PlanFile, APlanThatIsNotThereIsAskedFor) {
   ExpectRefused(scratch_, {"compile", "--model", "drivenet-tiny", "--plan", "none.txt"},
                 4,
@@ -306,15 +337,80 @@ TEST(Flags, WhatBenchCollectivesCannotTimeIsRefused) {
           "E0101: --dead and --random_dead each give the whole map; use one of them");
   refused({"--random_dead", "360"},
           "E0101: cannot draw 360 dead nodes on a 18x20 grid: give 0 to 359.");
+  refused({"--grid", "5x6", "--dead", "(5,0)"},
+          "E0108: --dead: (5,0) lies outside the 5x6 grid: rows are 0 to 4, columns 0 "
+          "to 5. Correct it, or name the machine or grid that it belongs to.");
+}
+
+TEST(Flags, ADeadMapThatIsWrongIsToldWhere) {
+  const Scratch scratch;
+  const auto refused = [&](std::vector<std::string> more, absl::string_view message) {
+    std::vector<std::string> words = {"compile", "--model", "drivenet-tiny"};
+    words.insert(words.end(), more.begin(), more.end());
+    ExpectRefused(scratch, words, kUsage, message);
+  };
   scratch.Write("map.txt", "# two\n(0,0)\n(18,3)\n");
   const std::string message =
       "E0108: map.txt line 3: (18,3) lies outside the 18x20 grid: rows are 0 to 17, "
       "columns 0 to 19. Correct it, or name the machine or grid that it belongs to.";
   refused({"--dead", "map.txt"}, message);
   EXPECT_EQ(SampleOfPage("E0108"), message);
-  refused({"--grid", "5x6", "--dead", "(5,0)"},
-          "E0108: --dead: (5,0) lies outside the 5x6 grid: rows are 0 to 4, columns 0 "
-          "to 5. Correct it, or name the machine or grid that it belongs to.");
+  refused({"--dead", "3,7"},
+          "E0108: --dead '3,7' neither starts with a part in brackets, as in "
+          "(3,7),(4,1)-(4,2), nor is a file that can be read. Correct the list or the "
+          "path.");
+  refused({"--dead", "."},
+          "E0108: --dead '.' neither starts with a part in brackets, as in "
+          "(3,7),(4,1)-(4,2), nor is a file that can be read. Correct the list or the "
+          "path.");
+  refused({"--dead", "(0,1),(1,0)"},
+          "E0108: the 2 dead parts cut the 18x20 grid apart: from (0,0) live links "
+          "reach 1 of 358 live nodes, and not (0,2). List the smaller piece as dead "
+          "too.");
+  refused({"--dead", "(3,7)", "--machine", "host"},
+          absl::StrCat("E0101: --dead names places of a machine's grid, and 'host' has "
+                       "none: its ",
+                       std::thread::hardware_concurrency(),
+                       " nodes reach each other at one cost. Leave --dead out, or name "
+                       "a machine with a grid, as --machine d1_die."));
+}
+
+// The grid of a machine file of its own, and a preset whose default mesh is 8x8.
+TEST(Flags, AMeshThatTheLiveGridCannotHostGetsTheLargestThatItCan) {
+  const Scratch scratch;
+  ExpectRefused(scratch, Train({"--mesh", "18x20", "--dead", "(3,7)"}), kUsage,
+                "E0105: a logical mesh 18x20 has no place on 18x20 minus (3,7): fewer "
+                "than 18 rows have 20 live nodes, and fewer than 20 columns have 18. "
+                "The largest that fits is 18x19 (342 of 359 live nodes). Give --mesh "
+                "18x19 or one inside it.");
+  std::string map;
+  for (int row = 7; row < 18; ++row) {
+    for (int col = 5; col < 20; ++col) absl::StrAppend(&map, "(", row, ",", col, ")\n");
+  }
+  scratch.Write("map.txt", map);
+  ExpectRefused(scratch, {"compile", "--model", "drivenet-small", "--dead", "map.txt"},
+                kUsage,
+                "E0105: a logical mesh 8x8 has no place on 18x20 minus "
+                "(7,5),(7,6),(7,7),(7,8) and 161 more (map 6edc3301afa053bb): fewer "
+                "than 8 rows have "
+                "8 live nodes, and fewer than 8 columns have 8. The largest that fits "
+                "is 7x20 (140 of 195 live nodes). Give --mesh 7x20 or one inside it. "
+                "(8x8 is the default mesh of drivenet-small)");
+}
+
+TEST(Flags, WithAMachineAndAMapTheMeshIsTheLargestThatIsLeft) {
+  const Scratch scratch;
+  scratch.Write("small.textproto",
+                "name: 'small'\nbase: 'd1_die'\ndie_nodes { rows: 5 cols: 6 }\n"
+                "die_nodes_usable: 30\ndie_logical_nodes { rows: 5 cols: 6 }\n");
+  const Outcome outcome = RunTatami({"compile", "--model", "drivenet-tiny", "--machine",
+                                     "small.textproto", "--dead", "(2,3)", "--json"},
+                                    {.folder = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const nlohmann::json object = outcome.LastJson();
+  EXPECT_EQ(object["mesh"], "5x5");
+  EXPECT_EQ(object["map"], "5x6 minus (2,3)");
+  EXPECT_EQ(object["dilation_hops_max"], 2);
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ std::string NameOf(const StepSetup& setup) {
                       setup.micro_batches == 1
                           ? ""
                           : absl::StrCat(" in ", setup.micro_batches, " micro-batches"),
-                      " on ", setup.machine.name, " ", setup.mesh.ToString());
+                      " on ", setup.machine.name, " ", setup.mesh.ToString(),
+                      setup.live ? " of " + setup.live->ToString() : "");
 }
 
 }  // namespace
@@ -116,7 +117,8 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   StepSetup host = setup;
   TATAMI_ASSIGN_OR_RETURN(host.machine, LoadMachine("host"));
   host.mesh = {1, setup.emulator.threads};
-  host.micro_batches = 1;    // there is room for all at once
+  host.micro_batches = 1;  // there is room for all at once
+  host.live.reset();
   host.pinned_plan.clear();  // it is for the other mesh
   BenchResult result{
       .name = NameOf(setup), .peer_name = NameOf(host), .unit = "samples/s"};

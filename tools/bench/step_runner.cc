@@ -39,8 +39,9 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& 
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   TATAMI_ASSIGN_OR_RETURN(
       runner->compiled_,
-      Compile(std::move(graph), setup.machine,
-              {.mesh = setup.mesh, .pinned_plan = setup.pinned_plan}));
+      Compile(
+          std::move(graph), setup.machine,
+          {.mesh = setup.mesh, .live = setup.live, .pinned_plan = setup.pinned_plan}));
   runner->transport_ = MakeSingleTransport();
   const auto program = std::make_shared<const Program>(runner->compiled_.program);
   TATAMI_ASSIGN_OR_RETURN(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "compiler/compile.h"
 #include "compiler/training_step.h"
+#include "core/live_mesh.h"
 #include "core/machine.h"
 #include "models/model.h"
 #include "runtime/emulator/emulator.h"
@@ -23,7 +25,8 @@ struct StepSetup {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
-  std::string pinned_plan;  // text; the search fills in the rest
+  std::optional<LiveMesh> live;  // what is left of the machine; none: all
+  std::string pinned_plan;       // text; the search fills in the rest
   int64_t batch = 1;
   int64_t micro_batches = 1;  // which divide the batch
   OptimizerOptions optimizer;

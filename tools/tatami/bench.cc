@@ -87,6 +87,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   const StepSetup setup{.preset = choice.preset,
                         .machine = choice.machine,
                         .mesh = choice.mesh,
+                        .live = choice.live,
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
                         .micro_batches = choice.micro_batches,

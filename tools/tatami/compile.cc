@@ -47,6 +47,7 @@ nlohmann::json RemediesJson(const Remedies& remedies) {
   for (const Remedy& remedy : remedies.fit) {
     out.push_back({{"flags", remedy.flags},
                    {"without_plan", remedy.without_plan},
+                   {"without_dead", remedy.without_dead},
                    {"peak_bytes", remedy.attempt.peak_bytes},
                    {"step_ns", remedy.attempt.step_ns}});
   }
@@ -61,20 +62,28 @@ nlohmann::json CompiledObject(const Compiled& c, const LinkBytes& links) {
                         {"nodes", node_class.nodes},
                         {"peak_bytes", node_class.peak_bytes}});
   }
-  return {{"model", c.program.model},
-          {"machine", c.program.machine},
-          {"mesh", c.program.mesh.ToString()},
-          {"fits", true},
-          {"peak_bytes", c.program.peak_bytes()},
-          {"peak_bytes_by_class", std::move(by_class)},
-          {"sram_bytes", c.program.sram_bytes},
-          {"step_ns", c.step_ns},
-          {"bound_ns", c.bound_ns},
-          {"gap", c.gap()},
-          {"compile_s", c.compile_s},
-          {"link_bytes", links.total()},
-          {"link_bytes_max", links.max()},
-          {"program_hash", c.program.Hash()}};
+  nlohmann::json object = {{"model", c.program.model},
+                           {"machine", c.program.machine},
+                           {"mesh", c.program.mesh.ToString()},
+                           {"fits", true},
+                           {"peak_bytes", c.program.peak_bytes()},
+                           {"peak_bytes_by_class", std::move(by_class)},
+                           {"sram_bytes", c.program.sram_bytes},
+                           {"step_ns", c.step_ns},
+                           {"bound_ns", c.bound_ns},
+                           {"gap", c.gap()},
+                           {"compile_s", c.compile_s},
+                           {"link_bytes", links.total()},
+                           {"link_bytes_max", links.max()},
+                           {"program_hash", c.program.Hash()}};
+  if (c.program.site) {
+    const LiveMesh& live = c.program.site->live;
+    object["map"] = live.ToString();
+    object["map_hash"] = absl::StrFormat("%016x", live.Hash());
+    object["dilation_hops_max"] = c.dilation.hops_max;
+    object["links_sharing_max"] = c.dilation.links_sharing_max;
+  }
+  return object;
 }
 
 void PrintCompiled(const Compiled& c, const LinkBytes& links) {
@@ -88,6 +97,7 @@ void PrintCompiled(const Compiled& c, const LinkBytes& links) {
       c.program.classes.size(), c.program.supersteps.size(), c.program.calls.size(),
       c.step_ns / 1e3, 100 * c.gap(), links.total() / 1048576.0, links.max() / 1024.0,
       c.compile_s, c.program.Hash());
+  std::cout << SiteText(c);
 }
 
 absl::Status SaveFiles(const Compiled& c, const CompileFlags& flags) {

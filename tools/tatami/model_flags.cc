@@ -5,8 +5,11 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/embedding.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "tools/tatami/dead_flag.h"
 #include "tools/tatami/parse_failure.h"
 
 namespace tatami {
@@ -23,6 +26,24 @@ CLI::Validator BatchCheck() {
       "");
 }
 
+// What is left of the machine when the value of --dead is; none when that is all.
+absl::StatusOr<std::optional<LiveMesh>> LiveOf(const MachineSpec& machine,
+                                               const std::string& dead) {
+  if (dead.empty()) return std::nullopt;
+  if (machine.any_rectangle) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("--dead names places of a machine's grid, and '", machine.name,
+                     "' has none: its ", NumNodes(machine),
+                     " nodes reach each other at one cost. Leave --dead out, or name a "
+                     "machine with a grid, as --machine d1_die."));
+  }
+  const Grid grid = PhysicalGrid(machine);
+  TATAMI_ASSIGN_OR_RETURN(LiveMesh live, ReadDeadFlag(dead, {grid.rows, grid.cols}));
+  if (live.IsWhole()) return std::nullopt;
+  return live;
+}
+
 }  // namespace
 
 void AddModelFlags(CLI::App& command, ModelFlags& flags) {
@@ -31,6 +52,7 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--machine", flags.machine,
                      "name of a machine or a .textproto file, see `tatami machines`");
   command.add_option("--mesh", flags.mesh, "rows x columns of nodes, as 8x8");
+  command.add_option("--dead", flags.dead, kDeadHelp);
   command
       .add_option("--batch", flags.batch,
                   "samples in one step, or max for the most that fit")
@@ -50,18 +72,18 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(
       choice.machine,
       LoadMachine(flags.machine.empty() ? choice.preset.machine : flags.machine));
-  std::string mesh = flags.mesh;
-  if (mesh.empty() &&
-      (flags.machine.empty() || flags.machine == choice.preset.machine)) {
-    mesh = choice.preset.mesh;
-  }
-  if (!mesh.empty()) {
-    TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(mesh));
+  TATAMI_ASSIGN_OR_RETURN(choice.live, LiveOf(choice.machine, flags.dead));
+  if (!flags.mesh.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(flags.mesh));
+    TATAMI_RETURN_IF_ERROR(CheckMesh(choice));
+  } else if (flags.machine.empty() || flags.machine == choice.preset.machine) {
+    TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(choice.preset.mesh));
+    TATAMI_RETURN_IF_ERROR(CheckMesh(choice),
+                           absl::StrCat(choice.preset.mesh, " is the default mesh of ",
+                                        choice.preset.name));
   } else {
-    const Grid grid = MaxMesh(choice.machine);
-    choice.mesh = {grid.rows, grid.cols};
+    choice.mesh = LargestMesh(choice);
   }
-  TATAMI_RETURN_IF_ERROR(CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols));
   choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
   choice.micro_batches = flags.micro_batches;
   TATAMI_RETURN_IF_ERROR(CheckMicroBatches(choice));
@@ -94,6 +116,17 @@ absl::Status CheckMicroBatches(const ModelChoice& choice) {
                                 (batch / parts + 1) * parts, "."));
 }
 
+Mesh LargestMesh(const ModelChoice& choice) {
+  if (choice.live) return LargestLogicalMesh(*choice.live);
+  const Grid grid = MaxMesh(choice.machine);
+  return {grid.rows, grid.cols};
+}
+
+absl::Status CheckMesh(const ModelChoice& choice) {
+  if (choice.live) return CheckHosts(*choice.live, choice.mesh);
+  return CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols);
+}
+
 absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
                                          const OptimizerOptions& optimizer) {
   GraphBuilder g(choice.preset.name);
@@ -103,6 +136,7 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh,
+                  .live = choice.live,
                   .pinned_plan = choice.pinned_plan,
                   .choices = choice.explained});
 }
@@ -111,7 +145,18 @@ absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {
   GraphBuilder g(choice.preset.name);
   BuildModel(g, choice.preset, choice.evaluation_batch(), Mode::kEvaluate);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
-  return Compile(std::move(graph), choice.machine, {.mesh = choice.mesh});
+  return Compile(std::move(graph), choice.machine,
+                 {.mesh = choice.mesh, .live = choice.live});
+}
+
+std::string SiteText(const Compiled& compiled) {
+  if (!compiled.program.site) return "";
+  return absl::StrFormat(
+      "laid on %s\nlinks of the mesh take at most %d hops, and at most %d of them "
+      "share "
+      "a link of the grid\n",
+      compiled.program.site->live.ShortText(), compiled.dilation.hops_max,
+      compiled.dilation.links_sharing_max);
 }
 
 }  // namespace tatami

@@ -3,11 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "compiler/compile.h"
 #include "compiler/training_step.h"
+#include "core/live_mesh.h"
 #include "core/machine.h"
 #include "models/model.h"
 
@@ -19,7 +21,7 @@ constexpr int64_t kBatchMax = -1;
 // As given; empty or 0 means the preset's.
 struct ModelFlags {
   std::string model = "drivenet-small";
-  std::string machine, mesh, plan_file;
+  std::string machine, mesh, dead, plan_file;
   int64_t batch = 0;
   int64_t micro_batches = 1;
 };
@@ -30,7 +32,8 @@ struct ModelChoice {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
-  int64_t batch = 1;  // or kBatchMax, until LargestBatch has found it
+  std::optional<LiveMesh> live;  // what is left of the machine; none: all
+  int64_t batch = 1;             // or kBatchMax, until LargestBatch has found it
   // Into how many equal parts, run one after the other, a training step cuts its batch.
   // Evaluation, which needs no more at once, takes one such part as its batch.
   int64_t micro_batches = 1;
@@ -38,16 +41,24 @@ struct ModelChoice {
   std::string pinned_plan;  // text
   bool explained = false;   // Compiled::choices is wanted
 };
-// Errors: E0101, E0102, E0103, E0105, E0401 for a plan file that is not there.
+// Errors: E0101, E0102, E0103, E0105, E0108, E0401 for a plan file that is not there.
 absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags);
 
 // E0101 with the nearest numbers that divide, unless the micro-batches are equal parts
 // of the batch.
 absl::Status CheckMicroBatches(const ModelChoice& choice);
+// The largest mesh that the choice's machine, or what is left of it, hosts.
+Mesh LargestMesh(const ModelChoice& choice);
+// E0105 when it does not host the choice's mesh.
+absl::Status CheckMesh(const ModelChoice& choice);
 
 // Builds and compiles the training step, or the evaluation, of the choice.
 absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
                                          const OptimizerOptions& optimizer);
 absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice);
+
+// Where the mesh of a damaged machine lies and what that does to its links, in lines;
+// "" where nothing is dead.
+std::string SiteText(const Compiled& compiled);
 
 }  // namespace tatami

@@ -34,12 +34,18 @@ std::vector<Idea> LargerMeshes(const TrainingChoice& base, double nodes_min) {
     idea.choice.model.machine = machine;
     idea.choice.model.mesh = mesh;
     idea.choice.model.pinned_plan.clear();
-    if (other) idea.flags = {"--machine", machine.name};
+    if (other) {
+      idea.choice.model.live.reset();
+      idea.flags = {"--machine", machine.name};
+    }
     idea.flags.insert(idea.flags.end(), {"--mesh", mesh.ToString()});
     out.push_back(std::move(idea));
   };
   const auto grow = [&](const MachineSpec& machine, bool other) {
-    const Grid most = MaxMesh(machine);
+    ModelChoice host = base.model;
+    host.machine = machine;
+    if (other) host.live.reset();
+    const Mesh most = LargestMesh(host);
     Mesh mesh = base.model.mesh;
     while (true) {
       Mesh next = mesh;
@@ -50,7 +56,8 @@ std::vector<Idea> LargerMeshes(const TrainingChoice& base, double nodes_min) {
       if (next.nodes() <= mesh.nodes()) return;
       mesh = next;
       if (static_cast<double>(mesh.nodes()) < nodes_min) continue;
-      if (CheckMesh(machine, mesh.rows, mesh.cols).ok()) add(machine, mesh, other);
+      host.mesh = mesh;
+      if (CheckMesh(host).ok()) add(machine, mesh, other);
     }
   };
   grow(base.model.machine, false);
@@ -114,7 +121,9 @@ std::vector<Idea> SmallerBatches(const TrainingChoice& base, int64_t samples_max
 class Search {
  public:
   Search(int tried_max, const TrainingChoice& base)
-      : tried_max_(tried_max), pinned_(!base.model.pinned_plan.empty()) {}
+      : tried_max_(tried_max),
+        pinned_(!base.model.pinned_plan.empty()),
+        damaged_(base.model.live.has_value()) {}
 
   void set_tried_max(int tried_max) { tried_max_ = tried_max; }
   bool done() const { return out_.fit.size() == kFitMax || out_.tried >= tried_max_; }
@@ -123,8 +132,12 @@ class Search {
     ++out_.tried;
     TATAMI_ASSIGN_OR_RETURN(const Attempt attempt, TryTraining(idea.choice));
     if (attempt.fits) {
-      const bool without_plan = pinned_ && idea.choice.model.pinned_plan.empty();
-      out_.fit.push_back({idea.flags, without_plan, idea.note, attempt});
+      out_.fit.push_back(
+          {.flags = idea.flags,
+           .without_plan = pinned_ && idea.choice.model.pinned_plan.empty(),
+           .without_dead = damaged_ && !idea.choice.model.live,
+           .note = idea.note,
+           .attempt = attempt});
     }
     return attempt.fits;
   }
@@ -147,7 +160,8 @@ class Search {
 
  private:
   int tried_max_;
-  const bool pinned_;  // a plan file was given
+  const bool pinned_;   // a plan file was given
+  const bool damaged_;  // so was a map
   Remedies out_;
 };
 
@@ -191,6 +205,7 @@ absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
               .note = "ordinary training on one core"};
     TATAMI_ASSIGN_OR_RETURN(idea.choice.model.machine, LoadMachine("host"));
     idea.choice.model.mesh = {1, 1};
+    idea.choice.model.live.reset();
     idea.choice.model.pinned_plan.clear();
     TATAMI_RETURN_IF_ERROR(search.Try(idea).status());
   }
@@ -210,9 +225,11 @@ absl::Status WithRemedies(const absl::Status& refusal, const Remedies& remedies)
   size_t width = 0;
   for (const Remedy& remedy : remedies.fit) {
     words.push_back(absl::StrJoin(remedy.flags, " "));
-    if (remedy.without_plan) {
-      absl::StrAppend(&words.back(), words.back().empty() ? "" : " ", "without --plan");
-    }
+    const auto leave_out = [&](absl::string_view flag) {
+      absl::StrAppend(&words.back(), words.back().empty() ? "" : " ", "without ", flag);
+    };
+    if (remedy.without_plan) leave_out("--plan");
+    if (remedy.without_dead) leave_out("--dead");
     width = std::max(width, words.back().size());
   }
   for (size_t i = 0; i < words.size(); ++i) {

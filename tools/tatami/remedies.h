@@ -13,6 +13,7 @@ namespace tatami {
 struct Remedy {
   std::vector<std::string> flags;  // to type, in place of those given
   bool without_plan = false;       // --plan is to be left out
+  bool without_dead = false;       // so is --dead, on a machine that is not damaged
   std::string note;                // what else changes, or ""
   Attempt attempt;
 };

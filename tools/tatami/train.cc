@@ -220,7 +220,8 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
                      transport->size(), flags.threads, data.train_clips(),
                      data.held_out_clips(), train.program.peak_bytes() / 1024,
                      train.program.sram_bytes / 1024, train.program.supersteps.size(),
-                     train.compile_s + evaluate.compile_s);
+                     train.compile_s + evaluate.compile_s)
+              << SiteText(train);
   }
   TATAMI_RETURN_IF_ERROR(CheckRanksAgree(*transport, train.program));
   PosixStorage storage;

@@ -82,9 +82,7 @@ class ScenarioParser {
                                absl::StrCat("in --if ", text_));
       }
     }
-    TATAMI_RETURN_IF_ERROR(
-        CheckMesh(out_.model.machine, out_.model.mesh.rows, out_.model.mesh.cols),
-        absl::StrCat("in --if ", text_));
+    TATAMI_RETURN_IF_ERROR(CheckMesh(out_.model), absl::StrCat("in --if ", text_));
     TATAMI_RETURN_IF_ERROR(CheckMicroBatches(out_.model),
                            absl::StrCat("in --if ", text_));
     return std::move(out_);
@@ -113,6 +111,7 @@ class ScenarioParser {
     MachineSpec& machine = out_.model.machine;
     if (key == "machine") {
       TATAMI_ASSIGN_OR_RETURN(machine, LoadMachine(value));
+      out_.model.live.reset();  // the map is of the machine given before
     } else if (key == "mesh") {
       TATAMI_ASSIGN_OR_RETURN(out_.model.mesh, ParseMesh(value));
     } else if (key == "batch") {

@@ -16,9 +16,9 @@ struct Scenario {
   TrainingChoice choice;
 };
 // Each text, as "mesh=8x8,sram=1.0MiB", is `base` with these changes. A size may also
-// be a factor, as sram=0.5x. link= scales the links between nodes; clock= scales all
-// that a node does and sends in a cycle. Errors: E0101 with the nearest key, E0103,
-// E0105.
+// be a factor, as sram=0.5x. machine= brings a whole machine. link= scales the links
+// between nodes; clock= scales all that a node does and sends in a cycle. Errors: E0101
+// with the nearest key, E0103, E0105.
 absl::StatusOr<std::vector<Scenario>> ParseScenarios(
     const std::vector<std::string>& texts, const TrainingChoice& base);
 
