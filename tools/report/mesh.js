@@ -9,6 +9,20 @@ const DIRECTIONS = ['east', 'west', 'south', 'north'];
 let meshPitch = 1;
 let cursorCell = -1;  // under the pointer or the arrow keys
 
+// On a damaged grid some nodes are dead, and some live ones have no node of the mesh.
+const site = mesh.site;
+const deadLinks = new Set((site ? site.dead_links : []).map((link) => link.join()));
+
+function isDead(cell) {
+  return site !== undefined && mesh.side === 1 && site.dead[cell] > 0;
+}
+function linkIsLive(row, col, row2, col2) {
+  const ends =
+      row < row2 || col < col2 ? [row, col, row2, col2] : [row2, col2, row, col];
+  return !isDead(row * mesh.cell_cols + col) && !isDead(row2 * mesh.cell_cols + col2) &&
+      !deadLinks.has(ends.join());
+}
+
 function busiestOf(cell) {
   return Math.max(...DIRECTIONS.map((d) => mesh[d][cell]));
 }
@@ -19,10 +33,15 @@ function linksAreDrawn() {
 
 // What is shown: the value of a cell, all values of the scale, and their text.
 function metricShown() {
-  const cells = mesh.class.map((unused, cell) => cell);
+  const cells = mesh.class.map((unused, cell) => cell).filter((cell) => !isDead(cell));
+  const hosting = cells.filter((cell) => mesh.class[cell] >= 0);
   switch (byId('metric').value) {
     case 'compute':
-      return {of: (cell) => mesh.flops[cell], values: mesh.flops, text: flopsText};
+      return {
+        of: (cell) => mesh.flops[cell],
+        values: hosting.map((cell) => mesh.flops[cell]),
+        text: flopsText
+      };
     case 'links':
       return {
         of: busiestOf,
@@ -33,25 +52,29 @@ function metricShown() {
     default:
       return {
         of: (cell) => mesh.peak_bytes[cell],
-        values: mesh.peak_bytes,
+        values: hosting.map((cell) => mesh.peak_bytes[cell]),
         text: bytesText
       };
   }
 }
 
-// The directed links between drawn cells.
+// The directed links between drawn cells, dead ones left out.
 function linksInside() {
   const links = [];
   for (let row = 0; row < mesh.cell_rows; ++row) {
     for (let col = 0; col < mesh.cell_cols; ++col) {
       const cell = row * mesh.cell_cols + col;
-      const add = (direction, there) => {
-        if (there) links.push({row, col, direction, bytes: mesh[direction][cell]});
+      const add = (direction, row2, col2) => {
+        if (row2 < 0 || row2 >= mesh.cell_rows || col2 < 0 || col2 >= mesh.cell_cols ||
+            !linkIsLive(row, col, row2, col2)) {
+          return;
+        }
+        links.push({row, col, direction, bytes: mesh[direction][cell]});
       };
-      add('east', col + 1 < mesh.cell_cols);
-      add('west', col > 0);
-      add('south', row + 1 < mesh.cell_rows);
-      add('north', row > 0);
+      add('east', row, col + 1);
+      add('west', row, col - 1);
+      add('south', row + 1, col);
+      add('north', row - 1, col);
     }
   }
   return links;
@@ -65,6 +88,44 @@ function extent(values) {
   }
   if (values.length === 0) low = high = 0;
   return byId('from-zero').checked ? [Math.min(0, low), high] : [low, high];
+}
+
+// A dead node is crossed out; a live one that hosts nothing is hollow.
+function drawIdle(context, cell, x, y, size) {
+  context.strokeStyle = colour(isDead(cell) ? 'limit' : 'soft');
+  context.lineWidth = 1;
+  if (size <= 4) {
+    context.fillStyle = context.strokeStyle;
+    if (isDead(cell)) context.fillRect(x, y, size, size);
+    return;
+  }
+  context.strokeRect(x + 1, y + 1, size - 2, size - 2);
+  if (!isDead(cell)) return;
+  context.lineWidth = Math.max(1.5, size / 12);
+  const near = size * 0.2, far = size * 0.8;
+  context.beginPath();
+  context.moveTo(x + near, y + near);
+  context.lineTo(x + far, y + far);
+  context.moveTo(x + far, y + near);
+  context.lineTo(x + near, y + far);
+  context.stroke();
+}
+
+// A dead link is crossed out in the gap where its arrows would be.
+function drawDeadLinks(context) {
+  context.strokeStyle = colour('limit');
+  context.lineWidth = Math.max(1.5, meshPitch / 24);
+  const half = Math.max(2.5, meshPitch * 0.12);
+  for (const [row, col, row2, col2] of site.dead_links) {
+    const x = MESH_MARGIN + ((col + col2) / 2 + 0.5) * meshPitch;
+    const y = MESH_MARGIN + ((row + row2) / 2 + 0.5) * meshPitch;
+    context.beginPath();
+    context.moveTo(x - half, y - half);
+    context.lineTo(x + half, y + half);
+    context.moveTo(x + half, y - half);
+    context.lineTo(x - half, y + half);
+    context.stroke();
+  }
 }
 
 // A link as an arrow in the gap between two cells, on the right-hand lane.
@@ -119,11 +180,17 @@ function drawMesh(context) {
   for (let row = 0; row < mesh.cell_rows; ++row) {
     for (let col = 0; col < mesh.cell_cols; ++col) {
       const cell = row * mesh.cell_cols + col;
-      context.fillStyle = withLinks ? colour('line') : heat(share(metric.of(cell)));
       const x = MESH_MARGIN + col * meshPitch + gap / 2;
       const y = MESH_MARGIN + row * meshPitch + gap / 2;
       // Without a gap, a little overlap hides the seams between cells.
       const size = meshPitch - gap + (gap === 0 ? 0.5 : 0);
+      // A live node without one of the mesh may still pass bytes on.
+      const idle = isDead(cell) || mesh.class[cell] < 0;
+      if (idle && (isDead(cell) || withLinks || byId('metric').value !== 'links')) {
+        drawIdle(context, cell, x, y, size);
+        continue;
+      }
+      context.fillStyle = withLinks ? colour('line') : heat(share(metric.of(cell)));
       context.fillRect(x, y, size, size);
     }
   }
@@ -133,6 +200,7 @@ function drawMesh(context) {
       drawLink(context, link, gap);
     }
   }
+  if (site && mesh.side === 1) drawDeadLinks(context);
   if (cursorCell >= 0) {
     context.strokeStyle = colour('mark');
     context.lineWidth = 2;
@@ -153,6 +221,20 @@ function spreadNote(low, high) {
       ' above the smallest.';
 }
 
+function siteNote() {
+  const count = (list) => list.reduce((sum, n) => sum + n, 0);
+  const dead = count(site.dead), spare = count(site.spare);
+  const links = site.dead_links.length;
+  const words = ['Coordinates here are those of the grid.'];
+  if (dead > 0)
+    words.push(
+        'Crossed out: ' + exact(dead) + ' dead of ' + exact(mesh.rows * mesh.cols) +
+        ' nodes.');
+  if (links > 0) words.push('Crosses between nodes: ' + exact(links) + ' dead links.');
+  if (spare > 0) words.push('Hollow: ' + exact(spare) + ' live nodes without work.');
+  return words.join(' ');
+}
+
 function showMeshLegend(low, high, text, withLinks) {
   const equal = low === high;
   const end = (value) => el('span', {}, text(value) + ' (' + exact(value) + ')');
@@ -170,6 +252,7 @@ function showMeshLegend(low, high, text, withLinks) {
         'Colour is the busiest link that leaves ' +
         (mesh.side > 1 ? 'a node of the cell.' : 'the node.'));
   }
+  if (site) notes.push(siteNote());
   if (mesh.side > 1) {
     notes.push(
         'Each cell stands for ' + mesh.side + ' x ' + mesh.side +
@@ -190,13 +273,25 @@ function cellLines(cell) {
   const name = mesh.side === 1 ? 'node ' + nodeText([row, col]) :
                                  'largest of nodes ' + nodeText([row, col]) + ' to ' +
           nodeText([last(row, mesh.rows), last(col, mesh.cols)]);
-  return [
-    name + ', class ' + mesh.class[cell],
-    'SRAM peak ' + exact(mesh.peak_bytes[cell]) + ' bytes, ' +
-        shareText(mesh.peak_bytes[cell], summary.sram_bytes) + ' of SRAM',
-    'compute ' + exact(mesh.flops[cell]) + ' flop',
-    'bytes sent ' + DIRECTIONS.map((d) => d + ' ' + exact(mesh[d][cell])).join(', '),
-  ];
+  if (isDead(cell)) return [name + ' is dead'];
+  const sent =
+      'bytes sent ' + DIRECTIONS.map((d) => d + ' ' + exact(mesh[d][cell])).join(', ');
+  const dead = site && mesh.side > 1 ? [exact(site.dead[cell]) + ' dead'] : [];
+  if (mesh.class[cell] < 0) return [name + ' hosts no node of the mesh', ...dead, sent];
+      const cols = Number(summary.mesh.split('x')[1]);
+      const hosted = site && mesh.side === 1 ?
+      ['hosts ' +
+       nodeText([Math.floor(site.hosts[cell] / cols), site.hosts[cell] % cols]) +
+       ' of the mesh'] :
+      dead;
+      return [
+        name + ', class ' + mesh.class[cell],
+        ...hosted,
+        'SRAM peak ' + exact(mesh.peak_bytes[cell]) + ' bytes, ' +
+            shareText(mesh.peak_bytes[cell], summary.sram_bytes) + ' of SRAM',
+        'compute ' + exact(mesh.flops[cell]) + ' flop',
+        sent,
+      ];
 }
 
 function moveCursor(cell, x, y) {
@@ -220,7 +315,7 @@ function moveCursorByKey(event) {
   const step =
       {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
   if (event.key === 'Escape') return moveCursor(-1);
-  if (event.key === 'Enter' && cursorCell >= 0)
+  if (event.key === 'Enter' && cursorCell >= 0 && mesh.class[cursorCell] >= 0)
     return chooseClass(mesh.class[cursorCell]);
   if (!(event.key in step)) return;
   event.preventDefault();

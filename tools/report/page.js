@@ -144,7 +144,8 @@ function showHeader() {
   document.title = s.model + ' on ' + s.machine + ' ' + s.mesh;
   byId('model').textContent = s.model;
   byId('where').textContent =
-      'on ' + s.machine + ', mesh ' + s.mesh + ', program ' + s.program_hash;
+      'on ' + s.machine + ', mesh ' + s.mesh + (s.map ? ' laid on ' + s.map : '') +
+      ', program ' + s.program_hash;
   byId('figures').append(
       figure(
           'SRAM peak', bytesText(s.peak_bytes),

@@ -54,7 +54,7 @@ class StepCounter {
       : p_(p),
         counted_(NodesToCount(p)),
         flops_(counted_.nodes.size()),
-        links_(p.mesh) {}
+        links_(p.grid()) {}
 
   json Supersteps() {
     json list = json::array();
@@ -86,8 +86,9 @@ class StepCounter {
 
  private:
   json Count(const ExchangeOp& e) {
-    LinkBytes links(p_.mesh);
-    AddLinkBytes(p_, e, links);
+    LinkBytes logical(p_.mesh);
+    AddLinkBytes(p_, e, logical);
+    const LinkBytes links = PhysicalLinks(p_, logical);
     links_.Add(links);
     const std::string combine =
         e.resolve.empty() ? ""
@@ -142,39 +143,80 @@ class StepCounter {
   LinkBytes links_;
 };
 
+// The nodes of the mesh, by NodeIndex on the grid; -1 where the grid hosts none.
+std::vector<int64_t> HostedByGrid(const Program& p) {
+  std::vector<int64_t> hosted(p.grid().nodes(), -1);
+  for (int64_t n = 0; n < p.mesh.nodes(); ++n) {
+    hosted[p.site ? NodeIndex(p.site->embedding.physical[n], p.grid()) : n] = n;
+  }
+  return hosted;
+}
+
+// What is dead on the grid, and what its nodes host.
+json SiteData(const Program& p, int64_t side, const Mesh& cells) {
+  const LiveMesh& live = p.site->live;
+  const Mesh& grid = live.grid();
+  const std::vector<int64_t> hosted = HostedByGrid(p);
+  std::vector<int64_t> dead(cells.nodes(), 0), spare = dead;
+  json links = json::array();
+  for (int64_t i = 0; i < grid.nodes(); ++i) {
+    const NodeCoord node = NodeAt(i, grid);
+    const int64_t cell = NodeIndex({node.row / side, node.col / side}, cells);
+    dead[cell] += !live.IsLive(node);
+    spare[cell] += live.IsLive(node) && hosted[i] < 0;
+    // A link that is dead by itself; those of a dead node are dead with it.
+    for (const LinkDirection d : {LinkBytes::kEast, LinkBytes::kSouth}) {
+      const NodeCoord next = Step(node, d);
+      if (next.row >= grid.rows || next.col >= grid.cols) continue;
+      if (!live.IsLive(node) || !live.IsLive(next) || live.HasLink(node, d)) continue;
+      links.push_back({node.row, node.col, next.row, next.col});
+    }
+  }
+  return {{"map", live.ToString()},
+          {"dead", dead},
+          {"spare", spare},
+          {"dead_links", links},
+          {"hosts", side > 1 ? std::vector<int64_t>() : hosted}};
+}
+
 json MeshData(const Program& p, const StepCounter& step) {
-  const int64_t side = CellSide(p.mesh);
-  const Mesh cells{(p.mesh.rows + side - 1) / side, (p.mesh.cols + side - 1) / side};
+  const Mesh& grid = p.grid();
+  const int64_t side = CellSide(grid);
+  const Mesh cells{(grid.rows + side - 1) / side, (grid.cols + side - 1) / side};
   const std::vector<int64_t> zeros(cells.nodes(), 0);
   std::vector<int> class_of_cell(cells.nodes(), -1);
   std::vector<int64_t> peak = zeros, flops = zeros;
   std::vector<int64_t> leaving[4] = {zeros, zeros, zeros, zeros};
-  for (int64_t n = 0; n < p.mesh.nodes(); ++n) {
-    const NodeCoord node = NodeAt(n, p.mesh);
+  const std::vector<int64_t> hosted = HostedByGrid(p);
+  for (int64_t i = 0; i < grid.nodes(); ++i) {
+    const NodeCoord node = NodeAt(i, grid);
     const int64_t cell = NodeIndex({node.row / side, node.col / side}, cells);
-    const int node_class = p.class_of_node[n];
+    for (int d = 0; d < 4; ++d) {
+      leaving[d][cell] = std::max(leaving[d][cell], step.links().raw()[i * 4 + d]);
+    }
+    if (hosted[i] < 0) continue;
+    const int node_class = p.class_of_node[hosted[i]];
     if (class_of_cell[cell] < 0 || p.classes[node_class].peak_bytes > peak[cell]) {
       class_of_cell[cell] = node_class;
       peak[cell] = p.classes[node_class].peak_bytes;
     }
-    flops[cell] = std::max(flops[cell], step.flops(n));
-    for (int d = 0; d < 4; ++d) {
-      leaving[d][cell] = std::max(leaving[d][cell], step.links().raw()[n * 4 + d]);
-    }
+    flops[cell] = std::max(flops[cell], step.flops(hosted[i]));
   }
-  return {{"rows", p.mesh.rows},
-          {"cols", p.mesh.cols},
-          {"side", side},
-          {"cell_rows", cells.rows},
-          {"cell_cols", cells.cols},
-          {"class", class_of_cell},
-          {"peak_bytes", peak},
-          {"flops", flops},
-          {"flops_of_examples", side > 1},
-          {"east", leaving[LinkBytes::kEast]},
-          {"west", leaving[LinkBytes::kWest]},
-          {"south", leaving[LinkBytes::kSouth]},
-          {"north", leaving[LinkBytes::kNorth]}};
+  json data = {{"rows", grid.rows},
+               {"cols", grid.cols},
+               {"side", side},
+               {"cell_rows", cells.rows},
+               {"cell_cols", cells.cols},
+               {"class", class_of_cell},
+               {"peak_bytes", peak},
+               {"flops", flops},
+               {"flops_of_examples", CellSide(p.mesh) > 1},
+               {"east", leaving[LinkBytes::kEast]},
+               {"west", leaving[LinkBytes::kWest]},
+               {"south", leaving[LinkBytes::kSouth]},
+               {"north", leaving[LinkBytes::kNorth]}};
+  if (p.site) data["site"] = SiteData(p, side, cells);
+  return data;
 }
 
 // What each buffer is. Gradients are known by the name that differentiation gives them.

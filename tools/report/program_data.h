@@ -11,10 +11,15 @@ namespace tatami {
 constexpr int64_t kCellsPerSideMax = 128;
 
 // Of one step, in bytes and arithmetic operations:
-//   mesh        rows, cols (of nodes); side (nodes along an edge of a cell), cell_rows,
-//               cell_cols; per cell, row by row: class (of the node with the highest
-//               peak), peak_bytes, flops, and bytes that leave on links east, west,
-//               south, north. A cell of several nodes has the largest of theirs.
+//   mesh        rows, cols (of nodes of Program::grid()); side (nodes along an edge of
+//               a cell), cell_rows, cell_cols; per cell, row by row: class (of the node
+//               with the highest peak; -1: it hosts none), peak_bytes, flops, and bytes
+//               that leave on links east, west, south, north. A cell of several nodes
+//               has the largest of theirs. On a damaged grid also
+//               site: map (its text); per cell: dead and spare (how many nodes are
+//               dead, and live without one of the mesh); dead_links [row, col, row,
+//               col]; hosts (per cell the NodeIndex in the mesh, or -1; empty when
+//               side > 1).
 //               flops_of_examples: whether flops were counted on the example of each
 //               node's class only, as they are when cells have several nodes. Windows
 //               at borders make them differ within a class: by 4e-7 for resnet18 on

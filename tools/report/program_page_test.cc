@@ -112,6 +112,32 @@ TEST(ProgramData, AProductOnFourNodesHasTheNumbersCountedByHand) {
   EXPECT_EQ(superstep["computes"][0]["tick"], 1);
 }
 
+// The row of four lies on two rows of a 2x4 grid: node 2 is below its dead place.
+TEST(ProgramData, OnADamagedGridEverythingIsDrawnWhereItLies) {
+  Program p = RowOfMatmuls(4, 8, 10);
+  p.site = MeshSite{*ParseDeadList({2, 4}, "(0,2),(1,0)-(1,1)"),
+                    {p.mesh, {{0, 0}, {0, 1}, {1, 2}, {1, 3}}}};
+  ASSERT_TRUE(VerifyProgram(p).ok()) << VerifyProgram(p);
+  const json data = ProgramData(p);
+  const json& mesh = data["mesh"];
+  EXPECT_EQ(mesh["rows"], 2);
+  EXPECT_EQ(mesh["flops"], json({128, 192, 0, 0, 0, 0, 128, 192}));
+  EXPECT_EQ(mesh["class"], json({0, 1, -1, -1, -1, -1, 0, 1}));
+  // From (0,1) to (1,2) by (1,1), as X-Y is dead; back by (1,1) too.
+  EXPECT_EQ(mesh["east"], json({32, 0, 0, 0, 0, 64, 96, 0}));
+  EXPECT_EQ(mesh["west"], json({0, 96, 0, 0, 0, 0, 64, 32}));
+  EXPECT_EQ(mesh["south"], json({0, 64, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(mesh["north"], json({0, 0, 0, 0, 0, 64, 0, 0}));
+  EXPECT_EQ(mesh["site"]["map"], "2x4 minus (0,2),(1,0)-(1,1)");
+  EXPECT_EQ(mesh["site"]["dead"], json({0, 0, 1, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(mesh["site"]["spare"], json({0, 0, 0, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(mesh["site"]["dead_links"], json::array({json({1, 0, 1, 1})}));
+  EXPECT_EQ(mesh["site"]["hosts"], json({0, 1, -1, -1, -1, -1, 2, 3}));
+  const json& exchange = data["supersteps"][0]["exchanges"][0];
+  EXPECT_EQ(exchange["link_bytes"], 2 * (32 + 2 * 64 + 96));
+  EXPECT_FALSE(ProgramData(RowOfMatmuls(4, 8, 10))["mesh"].contains("site"));
+}
+
 TEST(ProgramData, BuffersHaveTheirTicksAndKinds) {
   const json data = ProgramData(RowOfMatmuls(4, 8, 10));
   const auto kind = [&](int buffer) {

@@ -149,14 +149,23 @@ std::string DescribeProgram(const Program& p) {
               "machine   %s, mesh %s, %.1f KiB SRAM a node, %.1f of it code", p.machine,
               p.mesh.ToString(), Kib(p.sram_bytes), Kib(p.code_bytes)),
           out);
+  if (p.site) {
+    AddLine(absl::StrCat("laid on   ", p.site->live.ShortText()), out);
+    const Dilation dilation = DilationOf(p.site->embedding, p.site->live);
+    AddLine(
+        absl::StrFormat("          links take at most %d hops, at most %d share one "
+                        "of the grid",
+                        dilation.hops_max, dilation.links_sharing_max),
+        out);
+  }
   AddLine(absl::StrFormat(
               "step      %d supersteps, %d calls, %d exchanges of which %d combine",
               p.supersteps.size(), p.calls.size(), counts.exchanges, counts.combining),
           out);
-  AddLine(
-      absl::StrFormat("links     %.1f KiB in all, %.1f on the busiest, %s",
-                      Kib(links.total()), Kib(links.max()), BusiestLink(links, p.mesh)),
-      out);
+  AddLine(absl::StrFormat("links     %.1f KiB in all, %.1f on the busiest, %s",
+                          Kib(links.total()), Kib(links.max()),
+                          BusiestLink(links, p.grid())),
+          out);
   AddLine(verified.ok() ? "verified  yes"
                         : absl::StrCat("verified  NO: ", verified.message()),
           out);
@@ -197,23 +206,28 @@ nlohmann::json ProgramJson(const Program& p) {
                          {"persistent", b.persistent}});
     }
   }
-  return {{"kind", "program"},
-          {"model", p.model},
-          {"machine", p.machine},
-          {"mesh", p.mesh.ToString()},
-          {"program_hash", p.Hash()},
-          {"verified", VerifyProgram(p).ok()},
-          {"sram_bytes", p.sram_bytes},
-          {"code_bytes", p.code_bytes},
-          {"peak_bytes", p.peak_bytes()},
-          {"calls", p.calls.size()},
-          {"supersteps", p.supersteps.size()},
-          {"exchanges", CountParts(p).exchanges},
-          {"link_bytes", links.total()},
-          {"link_bytes_max", links.max()},
-          {"classes", classes},
-          {"largest_buffers", buffers},
-          {"states", states}};
+  nlohmann::json object = {{"kind", "program"},
+                           {"model", p.model},
+                           {"machine", p.machine},
+                           {"mesh", p.mesh.ToString()},
+                           {"program_hash", p.Hash()},
+                           {"verified", VerifyProgram(p).ok()},
+                           {"sram_bytes", p.sram_bytes},
+                           {"code_bytes", p.code_bytes},
+                           {"peak_bytes", p.peak_bytes()},
+                           {"calls", p.calls.size()},
+                           {"supersteps", p.supersteps.size()},
+                           {"exchanges", CountParts(p).exchanges},
+                           {"link_bytes", links.total()},
+                           {"link_bytes_max", links.max()},
+                           {"classes", classes},
+                           {"largest_buffers", buffers},
+                           {"states", states}};
+  if (p.site) {
+    object["map"] = p.site->live.ToString();
+    object["map_hash"] = absl::StrFormat("%016x", p.site->live.Hash());
+  }
+  return object;
 }
 
 }  // namespace tatami
