@@ -219,10 +219,11 @@ void ExpectRemediesHelp(const Scratch& scratch, const Flags& given,
     Flags flags = given;
     const auto words = remedy["flags"].get<std::vector<std::string>>();
     for (size_t w = 0; w < words.size(); w += 2) flags[words[w]] = words[w + 1];
-    if (remedy["without_plan"] == true) flags.erase("--plan");
     std::string head = absl::StrJoin(words, " ");
-    if (remedy["without_plan"] == true) {
-      absl::StrAppend(&head, head.empty() ? "" : " ", "without --plan");
+    for (const std::string name : {"plan", "dead"}) {
+      if (remedy["without_" + name] == false) continue;
+      flags.erase("--" + name);
+      absl::StrAppend(&head, head.empty() ? "" : " ", "without --", name);
     }
     if (i < heads.size()) {
       EXPECT_EQ(head.substr(0, heads[i].size()), heads[i]);
@@ -245,6 +246,17 @@ TEST_F(ZooModel, EveryRemedyHelps) {
   const Scratch scratch;
   ExpectRemediesHelp(scratch, {{"--model", "drivenet-small"}, {"--mesh", "2x2"}},
                      *outcome_, {"--mesh "});
+}
+
+// On the grid that is left, or else on machines that are whole.
+TEST(Remedies, OfADamagedMachine) {
+  const Scratch scratch;
+  const Flags given = {
+      {"--model", "drivenet-small"}, {"--mesh", "2x2"}, {"--dead", "(3,7)"}};
+  const Outcome refused = Compiled(scratch, given);
+  ExpectRemediesHelp(scratch, given, refused, {"--mesh "});
+  EXPECT_THAT(refused.Message(), HasSubstr("\n  --machine host --mesh 1x1 without "
+                                           "--dead "));
 }
 
 TEST(Remedies, WithoutAPlanThatForbidsRecompute) {
