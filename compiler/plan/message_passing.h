@@ -10,10 +10,19 @@ namespace tatami {
 
 class MessagePassing {
  public:
-  explicit MessagePassing(const AssignmentProblem& problem);
+  // What was moved from an edge to its variables, by their states. Any amounts leave
+  // the totals as they are, so those of one problem are a start for another.
+  struct Moved {
+    std::vector<double> to_a, to_b;
+  };
 
-  // One pass forward and one back.
-  void Pass();
+  // `problem` must outlive this. `start` is by edge of the problem, or empty.
+  explicit MessagePassing(const AssignmentProblem& problem,
+                          std::vector<Moved> start = {});
+
+  // One pass forward and one back; returns the bound then. Reads every edge's costs
+  // twice.
+  double Pass();
   // Valid at any time: the sum of every variable's and every edge's least cost.
   double Bound() const;
   // An assignment read off the present costs, variable by variable in order.
@@ -22,27 +31,22 @@ class MessagePassing {
   // than `limit`.
   std::vector<std::vector<bool>> StatesBelow(double limit) const;
 
+  const std::vector<Moved>& moved() const { return moved_; }
+
  private:
-  struct Edge {
-    int a, b;  // a < b
-    int rows, cols;
-    const std::vector<double>* cost;
-    bool turned;               // `cost` has b's states in rows
-    std::vector<double> to_a;  // what was moved from the edge to a, by a's state
-    std::vector<double> to_b;
-    double At(int i, int j) const {
-      return (turned ? (*cost)[j * rows + i] : (*cost)[i * cols + j]) - to_a[i] -
-             to_b[j];
-    }
-  };
-
+  // Gathers what the edges to one side can spare, then shares out to the other side.
   void Visit(int variable, bool forward);
-  void LeastByState(const Edge& edge, bool of_a, std::vector<double>& least) const;
+  // Least cost of an edge by state of its a or its b, what was moved there apart.
+  void LeastByState(int edge, bool of_a, std::vector<double>& least) const;
+  bool IsA(int edge, int variable) const { return problem_.edges[edge].a == variable; }
 
-  std::vector<std::vector<double>> theta_;     // by variable and state, as moved so far
-  std::vector<Edge> edges_;                    // each joins two variables
-  std::vector<std::vector<int>> of_variable_;  // by variable: its edges
-  std::vector<double> share_;                  // by variable: what an edge ahead gets
+  const AssignmentProblem& problem_;
+  std::vector<Moved> moved_;                // by edge
+  std::vector<std::vector<double>> theta_;  // by variable and state, as moved so far
+  std::vector<std::vector<int>> behind_;    // by variable: edges to earlier ones
+  std::vector<std::vector<int>> ahead_;     // and to later ones
+  std::vector<double> share_;               // by variable: what an edge ahead gets
+  std::vector<double> least_, gathered_;    // of Visit
 };
 
 }  // namespace tatami
