@@ -48,6 +48,7 @@ PlanModel::PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh&
   AddReaders();
   AddStates(pinned);
   AddUses();
+  AddOwnCosts();
 }
 
 void PlanModel::AddReaders() {
@@ -155,9 +156,8 @@ bool PlanModel::UpdatesInPlace(int call) const {
          next_of_[graph_.calls[call].in[overwritten]] == graph_.calls[call].out;
 }
 
-// The last point at which a value that is kept is alive. A reader that writes over it
-// ends it at once.
-int PlanModel::EndOf(int value) const {
+// A reader that writes over a value ends it at once.
+int PlanModel::FindEnd(int value) const {
   if (taken_[value]) return points() - 1;
   const int producer = graph_.values[value].producer;
   if (readers_[value].empty()) return std::max(producer, 0);
@@ -170,9 +170,17 @@ int PlanModel::EndOf(int value) const {
   return dies && producer >= 0 ? std::max(producer, last - 1) : last;
 }
 
-double PlanModel::OwnNs(int call, const State& state) const {
-  const Candidate& c = candidates_[call][state.candidate];
-  return (c.compute_ns + c.resolve_ns) * (state.again ? 2 : 1);
+void PlanModel::AddOwnCosts() {
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    end_.push_back(FindEnd(static_cast<int>(v)));
+  }
+  for (int c = 0; c < points(); ++c) {
+    for (State& s : states_[c]) {
+      const Candidate& k = candidates_[c][s.candidate];
+      s.ns = (k.compute_ns + k.resolve_ns) * (s.again ? 2 : 1);
+      OwnSpans(c, s, s.spans);
+    }
+  }
 }
 
 double PlanModel::UseNs(const Use& use, const State& owner, const State& reader) const {
@@ -192,9 +200,9 @@ void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
   if (!UpdatesInPlace(call)) {
     if (state.again) {
       spans.push_back({call, pause.last_early, c.held_bytes});
-      spans.push_back({pause.first_late, EndOf(out), c.held_bytes});
+      spans.push_back({pause.first_late, end_[out], c.held_bytes});
     } else {
-      spans.push_back({call, EndOf(out), c.held_bytes});
+      spans.push_back({call, end_[out], c.held_bytes});
     }
   }
   if (!c.placement.made.partial.empty()) {
@@ -233,7 +241,7 @@ void PlanModel::FeedSpans(const Use& use, const State& reader, bool shared,
 void PlanModel::HeldSpans(const Use& use, const State& owner, bool reader_again,
                           Spans& spans) const {
   if (!reader_again || graph_.values[use.value].kind != ValueKind::kComputed) return;
-  const int second = pauses_[use.reader].first_late, end = EndOf(use.value);
+  const int second = pauses_[use.reader].first_late, end = end_[use.value];
   const int64_t bytes = candidates_[use.owner][owner.candidate].held_bytes;
   const Pause& pause = pauses_[use.owner];
   if (second > end) {
@@ -255,73 +263,10 @@ void PlanModel::UseSpans(const Use& use, const State& owner, const State& reader
   HeldSpans(use, owner, reader.again, spans);
 }
 
-AssignmentProblem PlanModel::Problem(const std::vector<double>& ns_per_byte) const {
-  std::vector<double> until(points() + 1, 0.0);  // sums of the prices before a point
-  if (!ns_per_byte.empty()) {
-    for (int t = 0; t < points(); ++t) until[t + 1] = until[t] + ns_per_byte[t];
-  }
-  Spans spans;
-  const auto price = [&] {
-    double ns = 0;
-    for (const Span& s : spans) {
-      ns += static_cast<double>(s.bytes) * (until[s.last + 1] - until[s.first]);
-    }
-    spans.clear();
-    return ns;
-  };
-  AssignmentProblem problem;
-  for (int c = 0; c < points(); ++c) {
-    problem.unary.emplace_back();
-    for (const State& s : states_[c]) {
-      OwnSpans(c, s, spans);
-      problem.unary[c].push_back(OwnNs(c, s) + price());
-    }
-  }
-  for (const Use& use : uses_) {
-    const auto &owners = states_[use.owner], &readers = states_[use.reader];
-    const bool fed = graph_.values[use.value].kind == ValueKind::kInput;
-    const size_t cols = candidates_[use.reader].size();
-    // By the reader's state: what it stages or is fed, elsewhere and in place; by the
-    // owner's state and the reader's runs: what is held longer.
-    std::vector<double> apart, in_place, longer[2];
-    for (const State& r : readers) {
-      fed ? FeedSpans(use, r, false, spans) : StagedSpans(use, r, spans);
-      apart.push_back(price());
-      if (fed) FeedSpans(use, r, true, spans);
-      in_place.push_back(price());
-    }
-    for (const State& o : owners) {
-      for (const bool again : {false, true}) {
-        HeldSpans(use, o, again, spans);
-        longer[again].push_back(price());
-      }
-    }
-    const auto cost = [&](size_t a, size_t b) {
-      const State &o = owners[a], &r = readers[b];
-      const size_t at = o.candidate * cols + r.candidate;
-      return use.ns[at] * (r.again ? 2 : 1) +
-             (use.in_place[at] ? in_place[b] : apart[b]) + longer[r.again][a];
-    };
-    if (use.owner == use.reader) {
-      for (size_t s = 0; s < owners.size(); ++s) {
-        problem.unary[use.owner][s] += cost(s, s);
-      }
-      continue;
-    }
-    AssignmentProblem::Edge edge{use.owner, use.reader, {}};
-    edge.cost.reserve(owners.size() * readers.size());
-    for (size_t a = 0; a < owners.size(); ++a) {
-      for (size_t b = 0; b < readers.size(); ++b) edge.cost.push_back(cost(a, b));
-    }
-    problem.edges.push_back(std::move(edge));
-  }
-  return problem;
-}
-
 double PlanModel::Around(int call, const std::vector<int>& state, Spans& spans) const {
   const State& own = states_[call][state[call]];
-  double ns = OwnNs(call, own);
-  OwnSpans(call, own, spans);
+  double ns = own.ns;
+  spans.insert(spans.end(), own.spans.begin(), own.spans.end());
   for (const int u : uses_of_[call]) {
     const Use& use = uses_[u];
     const State &o = states_[use.owner][state[use.owner]],
@@ -332,9 +277,19 @@ double PlanModel::Around(int call, const std::vector<int>& state, Spans& spans) 
   return ns;
 }
 
+double PlanModel::AroundNs(int call, const std::vector<int>& state) const {
+  double ns = states_[call][state[call]].ns;
+  for (const int u : uses_of_[call]) {
+    const Use& use = uses_[u];
+    ns += UseNs(use, states_[use.owner][state[use.owner]],
+                states_[use.reader][state[use.reader]]);
+  }
+  return ns;
+}
+
 double PlanModel::TimeNs(const std::vector<int>& state) const {
   double ns = 0;
-  for (int c = 0; c < points(); ++c) ns += OwnNs(c, states_[c][state[c]]);
+  for (int c = 0; c < points(); ++c) ns += states_[c][state[c]].ns;
   for (const Use& use : uses_) {
     ns += UseNs(use, states_[use.owner][state[use.owner]],
                 states_[use.reader][state[use.reader]]);
@@ -344,7 +299,10 @@ double PlanModel::TimeNs(const std::vector<int>& state) const {
 
 std::vector<int64_t> PlanModel::Memory(const std::vector<int>& state) const {
   Spans spans;
-  for (int c = 0; c < points(); ++c) OwnSpans(c, states_[c][state[c]], spans);
+  for (int c = 0; c < points(); ++c) {
+    const Spans& own = states_[c][state[c]].spans;
+    spans.insert(spans.end(), own.begin(), own.end());
+  }
   for (const Use& use : uses_) {
     UseSpans(use, states_[use.owner][state[use.owner]],
              states_[use.reader][state[use.reader]], spans);

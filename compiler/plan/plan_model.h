@@ -24,6 +24,7 @@ class PlanModel {
     int64_t bytes;
   };
   using Spans = std::vector<Span>;
+  using StateSets = std::vector<std::vector<int>>;  // by call, ascending; none is empty
 
   // `graph` must outlive the model. `pinned` must have passed ParsePlan.
   PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
@@ -34,16 +35,22 @@ class PlanModel {
   // The problem whose cost is time in ns plus, at each point, price * bytes held then
   // by the fullest node. Without prices: the time alone.
   AssignmentProblem Problem(const std::vector<double>& ns_per_byte) const;
+  // The same over the states of `kept` alone, by their places there. What `problem`
+  // has allocated is used again.
+  void MakeProblem(const std::vector<double>& ns_per_byte, const StateSets& kept,
+                   AssignmentProblem& problem) const;
   // Modelled time of a step in ns.
   double TimeNs(const std::vector<int>& state) const;
   // Bytes of the fullest node at each point; code apart.
   std::vector<int64_t> Memory(const std::vector<int>& state) const;
   Plan PlanOf(const std::vector<int>& state) const;
 
+  StateSets AllStates() const;
   int num_states(int call) const { return static_cast<int>(states_[call].size()); }
   // What changes when `call` alone takes another state: its part of the time, which is
   // returned, and of the memory, which is appended.
   double Around(int call, const std::vector<int>& state, Spans& spans) const;
+  double AroundNs(int call, const std::vector<int>& state) const;  // the time alone
   // What each state of `call` comes to while the others keep theirs; `capacity` is in
   // bytes, by point.
   std::vector<PlanChoice> ChoicesOf(int call, const std::vector<int>& state,
@@ -53,23 +60,25 @@ class PlanModel {
   struct State {
     int candidate = 0;
     bool again = false;  // late readers read a second run
+    double ns = 0;       // of its own
+    Spans spans = {};    // what it holds of its own
   };
   // One reading of a value by another call than the one that decides where it lies.
   struct Use {
     int value, owner, reader, input;
     std::vector<double> ns;      // by candidate of the owner and of the reader
-    std::vector<bool> in_place;  // the same: read where it lies, nothing staged
+    std::vector<char> in_place;  // the same: read where it lies, nothing staged
   };
   void AddReaders();
   void AddStates(const Plan& pinned);
   void AddUses();
+  void AddOwnCosts();
   int OwnerOf(int value) const;
   Placement HeldBy(int value, int candidate) const;
   CallPlan CallPlanOf(int call, const State& state) const;
   bool UpdatesInPlace(int call) const;
-  int EndOf(int value) const;
+  int FindEnd(int value) const;
 
-  double OwnNs(int call, const State& state) const;
   double UseNs(const Use& use, const State& owner, const State& reader) const;
   // These append what is held when and why: by the call; by a reader's staging; by a
   // reader's feed; of the owner's value because its reader runs again; by all of these.
@@ -90,6 +99,7 @@ class PlanModel {
   std::vector<int> next_of_;  // by value: the next value of a state, or -1
   std::vector<std::vector<int>> owned_states_;  // by call
   std::vector<bool> taken_;                     // by value: lives to the end
+  std::vector<int> end_;  // by value: the last point at which it is alive if kept
   std::vector<Use> uses_;
   std::vector<std::vector<int>> uses_of_;  // by call: as owner or reader
 };

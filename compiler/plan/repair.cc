@@ -1,31 +1,120 @@
 #include "compiler/plan/repair.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace tatami {
 namespace {
+
+// Bytes held and allowed at each point, and how a change of some spans would change
+// what is over.
+class Room {
+ public:
+  Room(std::vector<int64_t> bytes, const std::vector<int64_t>& capacity)
+      : free_(bytes.size()), least_free_((bytes.size() + kBlock - 1) / kBlock) {
+    for (size_t t = 0; t < bytes.size(); ++t) {
+      free_[t] = capacity[t] - bytes[t];
+      over_ += Over(free_[t]);
+    }
+    for (size_t b = 0; b < least_free_.size(); ++b) Refresh(static_cast<int>(b));
+  }
+
+  int64_t over() const { return over_; }  // bytes, summed over the points
+
+  // True when some of what the spans hold may be over.
+  bool MayBeOver(const PlanModel::Spans& spans) const {
+    for (const PlanModel::Span& s : spans) {
+      for (int b = s.first / kBlock; b <= s.last / kBlock; ++b) {
+        if (least_free_[b] < 0) return true;
+      }
+    }
+    return false;
+  }
+
+  // How much less is over when `old` becomes `made`.
+  int64_t LessOver(const PlanModel::Spans& old, const PlanModel::Spans& made) {
+    FindSteps(old, made);
+    int64_t less = 0;
+    ForEachStretch([&](int first, int last, int64_t more) {
+      for (int t = first; t <= last; ++t) {
+        // Stretches with room before and after are skipped.
+        if (t % kBlock == 0 && t + kBlock - 1 <= last &&
+            least_free_[t / kBlock] >= std::max<int64_t>(0, more)) {
+          t += kBlock - 1;
+          continue;
+        }
+        less += Over(free_[t]) - Over(free_[t] - more);
+      }
+    });
+    return less;
+  }
+
+  void Replace(const PlanModel::Spans& old, const PlanModel::Spans& made) {
+    FindSteps(old, made);
+    ForEachStretch([&](int first, int last, int64_t more) {
+      for (int t = first; t <= last; ++t) {
+        over_ += Over(free_[t] - more) - Over(free_[t]);
+        free_[t] -= more;
+      }
+      for (int b = first / kBlock; b <= last / kBlock; ++b) Refresh(b);
+    });
+  }
+
+ private:
+  static constexpr int kBlock = 32;
+  static int64_t Over(int64_t free) { return free < 0 ? -free : 0; }
+
+  void Refresh(int block) {
+    const auto begin = free_.begin() + block * kBlock;
+    const auto end = free_.end() - begin > kBlock ? begin + kBlock : free_.end();
+    least_free_[block] = *std::min_element(begin, end);
+  }
+
+  // The points where the bytes held change otherwise than before, and by how much.
+  void FindSteps(const PlanModel::Spans& old, const PlanModel::Spans& made) {
+    steps_.clear();
+    for (const PlanModel::Span& s : old) {
+      steps_.emplace_back(s.first, -s.bytes);
+      steps_.emplace_back(s.last + 1, s.bytes);
+    }
+    for (const PlanModel::Span& s : made) {
+      steps_.emplace_back(s.first, s.bytes);
+      steps_.emplace_back(s.last + 1, -s.bytes);
+    }
+    std::sort(steps_.begin(), steps_.end());
+  }
+  template <typename Visit>
+  void ForEachStretch(const Visit& visit) const {
+    int64_t more = 0;
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      more += steps_[i].second;
+      if (more == 0 || steps_[i + 1].first == steps_[i].first) continue;
+      visit(steps_[i].first, steps_[i + 1].first - 1, more);
+    }
+  }
+
+  std::vector<int64_t> free_;        // by point; below 0: over
+  std::vector<int64_t> least_free_;  // by block of points
+  int64_t over_ = 0;
+  std::vector<std::pair<int, int64_t>> steps_;
+};
 
 class Repair {
  public:
   Repair(const PlanModel& model, const std::vector<int64_t>& capacity,
          std::vector<int>& state)
-      : model_(model),
-        capacity_(capacity),
-        state_(state),
-        bytes_(model.Memory(state)),
-        change_(model.points() + 1, 0) {
-    for (int t = 0; t < model.points(); ++t) over_ += Over(t, bytes_[t]);
-  }
+      : model_(model), state_(state), room_(model.Memory(state), capacity) {}
 
   bool Run() {
     // At first a plan is worth one percent more time for all that is over.
-    double ns_per_over =
-        over_ == 0 ? 0 : 0.01 * model_.TimeNs(state_) / static_cast<double>(over_);
-    for (int sweep = 0; sweep < kRepairSweeps && over_ > 0; ++sweep) {
+    double ns_per_over = room_.over() == 0 ? 0
+                                           : 0.01 * model_.TimeNs(state_) /
+                                                 static_cast<double>(room_.over());
+    for (int sweep = 0; sweep < kRepairSweeps && room_.over() > 0; ++sweep) {
       Sweep(ns_per_over);
       ns_per_over *= 2;
     }
-    if (over_ > 0) return false;
+    if (room_.over() > 0) return false;
     for (int sweep = 0; sweep < kImproveSweeps; ++sweep) {
       if (!Sweep(0)) break;
     }
@@ -34,10 +123,6 @@ class Repair {
 
  private:
   static constexpr int kRepairSweeps = 16, kImproveSweeps = 8;
-
-  int64_t Over(int point, int64_t bytes) const {
-    return std::max<int64_t>(0, bytes - capacity_[point]);
-  }
 
   // Each call in turn takes its best state. Once everything fits, it stays so.
   bool Sweep(double ns_per_over) {
@@ -49,76 +134,38 @@ class Repair {
   bool Improve(int call, double ns_per_over) {
     if (model_.num_states(call) == 1) return false;
     const int before = state_[call];
-    const bool fits = over_ == 0;
     old_.clear();
     const double old_ns = model_.Around(call, state_, old_);
+    // The most that a state may gain by what it holds less.
+    const double hope = ns_per_over > 0 && room_.MayBeOver(old_)
+                            ? ns_per_over * static_cast<double>(room_.over())
+                            : 0;
     int best = before;
     double best_gain = 1e-9 * old_ns;
     for (int s = 0; s < model_.num_states(call); ++s) {
       if (s == before) continue;
       state_[call] = s;
+      const double less_ns = old_ns - model_.AroundNs(call, state_);
+      if (less_ns + hope <= best_gain) continue;
       new_.clear();
-      const double ns = model_.Around(call, state_, new_);
-      if (ns_per_over == 0 && old_ns - ns <= best_gain) continue;
-      const int64_t less = LessOver();
-      if (fits && less < 0) continue;
-      const double gain = old_ns - ns + ns_per_over * static_cast<double>(less);
+      model_.Around(call, state_, new_);
+      const int64_t less = room_.LessOver(old_, new_);
+      if (room_.over() == 0 && less < 0) continue;
+      const double gain = less_ns + ns_per_over * static_cast<double>(less);
       if (gain > best_gain) best_gain = gain, best = s;
     }
     state_[call] = best;
     if (best == before) return false;
     new_.clear();
     model_.Around(call, state_, new_);
-    over_ -= LessOver();
-    Apply();
+    room_.Replace(old_, new_);
     return true;
   }
 
-  // How much less is over when old_ becomes new_. Changed points alone are looked at.
-  int64_t LessOver() {
-    FillChange();
-    int64_t less = 0, delta = 0;
-    for (int t = first_; t <= last_; ++t) {
-      delta += change_[t];
-      if (delta != 0) less += Over(t, bytes_[t]) - Over(t, bytes_[t] + delta);
-    }
-    std::fill(change_.begin() + first_, change_.begin() + last_ + 2, 0);
-    return less;
-  }
-
-  void Apply() {
-    FillChange();
-    int64_t delta = 0;
-    for (int t = first_; t <= last_; ++t) {
-      delta += change_[t];
-      bytes_[t] += delta;
-    }
-    std::fill(change_.begin() + first_, change_.begin() + last_ + 2, 0);
-  }
-
-  void FillChange() {
-    first_ = model_.points() - 1;
-    last_ = 0;
-    const auto add = [&](const PlanModel::Spans& spans, int64_t sign) {
-      for (const PlanModel::Span& s : spans) {
-        change_[s.first] += sign * s.bytes;
-        change_[s.last + 1] -= sign * s.bytes;
-        first_ = std::min(first_, s.first);
-        last_ = std::max(last_, s.last);
-      }
-    };
-    add(old_, -1);
-    add(new_, 1);
-  }
-
   const PlanModel& model_;
-  const std::vector<int64_t>& capacity_;
   std::vector<int>& state_;
-  std::vector<int64_t> bytes_;  // by point
-  int64_t over_ = 0;            // bytes above the capacity, summed over the points
+  Room room_;
   PlanModel::Spans old_, new_;
-  std::vector<int64_t> change_;  // zero between uses
-  int first_ = 0, last_ = 0;
 };
 
 }  // namespace
