@@ -107,7 +107,11 @@ class Scheduler {
     const CallPlacement& placement = placements_[index];
     const IndexRule& rule = rules_[index];
     ComputeOp compute{.call = index};
-    BeginSuperstepForStaging(call, placement);
+    const int64_t staging = StagingBytes(call, placement);
+    if (staging > 0 && staged_at_ == current_ &&
+        staged_bytes_ + staging > staging_bytes_max_) {
+      ++current_;
+    }
     program().calls.push_back(
         {.name = call.name, .call = std::make_shared<OpCall>(graph_.CallOf(index))});
     for (size_t i = 0; i < call.in.size(); ++i) {
@@ -120,27 +124,28 @@ class Scheduler {
     }
     compute.out = AddBuffer(call.name, graph_.values[call.out].type, placement.made);
     At(current_).computes.push_back(compute);
+    // Where what it reads arrived: that may be later than where the call began.
+    if (staging > 0) {
+      if (staged_at_ != current_) staged_bytes_ = 0;
+      staged_at_ = current_;
+      staged_bytes_ += staging;
+    }
     readable_[compute.out] = current_ + 1;
     held_[call.out] = Resolve(call.out, compute.out, rule.combine);
   }
 
-  void BeginSuperstepForStaging(const GraphCall& call, const CallPlacement& placement) {
+  // Bytes that the call's inputs are staged in, on the node with most.
+  int64_t StagingBytes(const GraphCall& call, const CallPlacement& placement) const {
     int64_t bytes = 0;
     for (size_t i = 0; i < call.in.size(); ++i) {
       const GraphValue& value = graph_.values[call.in[i]];
       if (value.kind == ValueKind::kInput ||
-          program().buffers[held_[call.in[i]]].placement == placement.needs[i]) {
+          out_.program.buffers[held_[call.in[i]]].placement == placement.needs[i]) {
         continue;
       }
       bytes += LargestPartBytes(placement.needs[i], value.type.dtype);
     }
-    if (bytes == 0) return;
-    if (staged_at_ == current_ && staged_bytes_ + bytes > staging_bytes_max_) {
-      ++current_;
-    }
-    if (staged_at_ != current_) staged_bytes_ = 0;
-    staged_at_ = current_;
-    staged_bytes_ += bytes;
+    return bytes;
   }
 
   // Adds the exchange that fills `to` from `from` at the earliest superstep from

@@ -144,7 +144,8 @@ TEST_F(ZooModel, IsRefusedWithTheFiguresOfItsJson) {
   const auto node = object.value("worst_node", std::vector<int64_t>{});
   std::smatch where;
   ASSERT_TRUE(std::regex_search(lines[0], where,
-                                std::regex(R"( at (\S+) \(tick (\d+) of (\d+)\) )")))
+                                std::regex(R"( at (\S+|the exchange of superstep \d+) )"
+                                           R"(\(tick (\d+) of (\d+)\) )")))
       << lines[0];
   EXPECT_LT(std::stoi(where[2]), std::stoi(where[3]));
   EXPECT_EQ(lines[0],
@@ -167,7 +168,7 @@ TEST_F(ZooModel, TheKindsAddUpToWhatTheNodeNeeds) {
        ++it, ++count) {
     sum_kib += std::stod((*it)[1]);
   }
-  EXPECT_EQ(count, 7);
+  EXPECT_GE(count, 6);  // all kinds, but for gaps between tensors where there are none
   // Each figure is rounded to 0.1 KiB.
   EXPECT_NEAR(sum_kib, outcome_->LastJson().value("peak_bytes", 0) / 1024.0, 0.05 * 7);
 }
