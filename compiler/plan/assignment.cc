@@ -23,16 +23,17 @@ class LocalSearch {
 
   void Improve(std::vector<int>& state) const {
     for (int sweep = 0; sweep < kSweepsMax; ++sweep) {
+      if (SweepOnes(state)) continue;
       bool changed = false;
-      for (size_t v = 0; v < state.size(); ++v) {
-        changed |= ImproveOne(static_cast<int>(v), state);
-      }
-      if (!changed) {
-        for (const AssignmentProblem::Edge& edge : problem_.edges) {
-          changed |= ImproveTwo(edge, state);
-        }
+      for (const AssignmentProblem::Edge& edge : problem_.edges) {
+        changed |= ImproveTwo(edge, state);
       }
       if (!changed) return;
+    }
+  }
+
+  void ImproveByOne(std::vector<int>& state) const {
+    for (int sweep = 0; sweep < kSweepsMax && SweepOnes(state); ++sweep) {
     }
   }
 
@@ -40,6 +41,14 @@ class LocalSearch {
   static constexpr int kSweepsMax = 100;
   // What counts as better: more than rounding.
   static bool Less(double a, double b) { return a < b - 1e-12 * std::abs(b); }
+
+  bool SweepOnes(std::vector<int>& state) const {
+    bool changed = false;
+    for (size_t v = 0; v < state.size(); ++v) {
+      changed |= ImproveOne(static_cast<int>(v), state);
+    }
+    return changed;
+  }
 
   double EdgeCost(const AssignmentProblem::Edge& edge, int a, int b) const {
     return edge.cost[a * problem_.unary[edge.b].size() + b];
@@ -189,6 +198,10 @@ double AssignmentProblem::Cost(const std::vector<int>& state) const {
     cost += edge.cost[state[edge.a] * unary[edge.b].size() + state[edge.b]];
   }
   return cost;
+}
+
+void ImproveByOne(const AssignmentProblem& problem, std::vector<int>& state) {
+  LocalSearch(problem).ImproveByOne(state);
 }
 
 Assignment SolveAssignment(const AssignmentProblem& problem,

@@ -44,4 +44,7 @@ struct Assignment {
 Assignment SolveAssignment(const AssignmentProblem& problem,
                            const AssignmentOptions& options);
 
+// Changes one variable at a time while that lowers the cost.
+void ImproveByOne(const AssignmentProblem& problem, std::vector<int>& state);
+
 }  // namespace tatami

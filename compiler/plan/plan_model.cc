@@ -134,7 +134,10 @@ void PlanModel::AddUses() {
       const auto& in = graph_.calls[reader].in;
       for (size_t i = 0; i < in.size(); ++i) {
         if (in[i] != value || (reader == owner && fed)) continue;
-        Use use{value, owner, reader, static_cast<int>(i), {}, {}};
+        Use use{value, owner, reader, static_cast<int>(i), {}, {}, {}};
+        for (const Candidate& k : candidates_[reader]) {
+          use.need_bytes.push_back(k.need_bytes[i]);
+        }
         for (const int from : held) {
           for (const Candidate& k : candidates_[reader]) {
             const int to = prices.Number(k.placement.needs[i]);
@@ -221,7 +224,7 @@ void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
 }
 
 void PlanModel::StagedSpans(const Use& use, const State& reader, Spans& spans) const {
-  const int64_t bytes = candidates_[use.reader][reader.candidate].need_bytes[use.input];
+  const int64_t bytes = use.need_bytes[reader.candidate];
   spans.push_back({use.reader, use.reader, bytes});
   if (!reader.again) return;
   const int second = pauses_[use.reader].first_late;
@@ -234,8 +237,7 @@ void PlanModel::FeedSpans(const Use& use, const State& reader, bool shared,
   const int last = reader.again ? pauses_[use.reader].first_late : use.reader;
   const int first = shared ? use.owner + 1 : use.reader;
   if (first > last) return;
-  spans.push_back(
-      {first, last, candidates_[use.reader][reader.candidate].need_bytes[use.input]});
+  spans.push_back({first, last, use.need_bytes[reader.candidate]});
 }
 
 void PlanModel::HeldSpans(const Use& use, const State& owner, bool reader_again,
@@ -277,14 +279,20 @@ double PlanModel::Around(int call, const std::vector<int>& state, Spans& spans) 
   return ns;
 }
 
-double PlanModel::AroundNs(int call, const std::vector<int>& state) const {
-  double ns = states_[call][state[call]].ns;
+void PlanModel::AroundNs(int call, const std::vector<int>& state,
+                         std::vector<double>& ns) const {
+  const std::vector<State>& own = states_[call];
+  ns.resize(own.size());
+  for (size_t i = 0; i < own.size(); ++i) ns[i] = own[i].ns;
   for (const int u : uses_of_[call]) {
     const Use& use = uses_[u];
-    ns += UseNs(use, states_[use.owner][state[use.owner]],
-                states_[use.reader][state[use.reader]]);
+    const State &owner = states_[use.owner][state[use.owner]],
+                &reader = states_[use.reader][state[use.reader]];
+    for (size_t i = 0; i < own.size(); ++i) {
+      ns[i] += UseNs(use, use.owner == call ? own[i] : owner,
+                     use.reader == call ? own[i] : reader);
+    }
   }
-  return ns;
 }
 
 double PlanModel::TimeNs(const std::vector<int>& state) const {

@@ -50,7 +50,8 @@ class PlanModel {
   // What changes when `call` alone takes another state: its part of the time, which is
   // returned, and of the memory, which is appended.
   double Around(int call, const std::vector<int>& state, Spans& spans) const;
-  double AroundNs(int call, const std::vector<int>& state) const;  // the time alone
+  // The time alone, of each state that `call` could take instead.
+  void AroundNs(int call, const std::vector<int>& state, std::vector<double>& ns) const;
   // What each state of `call` comes to while the others keep theirs; `capacity` is in
   // bytes, by point.
   std::vector<PlanChoice> ChoicesOf(int call, const std::vector<int>& state,
@@ -66,8 +67,9 @@ class PlanModel {
   // One reading of a value by another call than the one that decides where it lies.
   struct Use {
     int value, owner, reader, input;
-    std::vector<double> ns;      // by candidate of the owner and of the reader
-    std::vector<char> in_place;  // the same: read where it lies, nothing staged
+    std::vector<double> ns;           // by candidate of the owner and of the reader
+    std::vector<char> in_place;       // the same: read where it lies, nothing staged
+    std::vector<int64_t> need_bytes;  // by candidate of the reader
   };
   void AddReaders();
   void AddStates(const Plan& pinned);

@@ -2,33 +2,9 @@
 #include <numeric>
 
 #include "compiler/plan/plan_model.h"
+#include "compiler/plan/span_prices.h"
 
 namespace tatami {
-namespace {
-
-// What spans cost at given prices of a byte at each point.
-class SpanPrices {
- public:
-  SpanPrices(const std::vector<double>& ns_per_byte, int points)
-      : until_(points + 1, 0.0) {
-    if (ns_per_byte.empty()) return;
-    std::partial_sum(ns_per_byte.begin(), ns_per_byte.end(), until_.begin() + 1);
-  }
-
-  double Ns(const PlanModel::Spans& spans) const {
-    double ns = 0;
-    for (const PlanModel::Span& s : spans) {
-      ns += static_cast<double>(s.bytes) * (until_[s.last + 1] - until_[s.first]);
-    }
-    return ns;
-  }
-
- private:
-  std::vector<double> until_;  // sums of the prices before a point
-};
-
-}  // namespace
-
 PlanModel::StateSets PlanModel::AllStates() const {
   StateSets all;
   for (const std::vector<State>& states : states_) {

@@ -21,16 +21,6 @@ class Room {
 
   int64_t over() const { return over_; }  // bytes, summed over the points
 
-  // True when some of what the spans hold may be over.
-  bool MayBeOver(const PlanModel::Spans& spans) const {
-    for (const PlanModel::Span& s : spans) {
-      for (int b = s.first / kBlock; b <= s.last / kBlock; ++b) {
-        if (least_free_[b] < 0) return true;
-      }
-    }
-    return false;
-  }
-
   // How much less is over when `old` becomes `made`.
   int64_t LessOver(const PlanModel::Spans& old, const PlanModel::Spans& made) {
     FindSteps(old, made);
@@ -134,19 +124,19 @@ class Repair {
   bool Improve(int call, double ns_per_over) {
     if (model_.num_states(call) == 1) return false;
     const int before = state_[call];
+    model_.AroundNs(call, state_, ns_);
     old_.clear();
-    const double old_ns = model_.Around(call, state_, old_);
+    model_.Around(call, state_, old_);
     // The most that a state may gain by what it holds less.
-    const double hope = ns_per_over > 0 && room_.MayBeOver(old_)
-                            ? ns_per_over * static_cast<double>(room_.over())
-                            : 0;
+    const double hope =
+        ns_per_over > 0 ? ns_per_over * static_cast<double>(room_.LessOver(old_, {}))
+                        : 0;
     int best = before;
-    double best_gain = 1e-9 * old_ns;
+    double best_gain = 1e-9 * ns_[before];
     for (int s = 0; s < model_.num_states(call); ++s) {
-      if (s == before) continue;
+      const double less_ns = ns_[before] - ns_[s];
+      if (s == before || less_ns + hope <= best_gain) continue;
       state_[call] = s;
-      const double less_ns = old_ns - model_.AroundNs(call, state_);
-      if (less_ns + hope <= best_gain) continue;
       new_.clear();
       model_.Around(call, state_, new_);
       const int64_t less = room_.LessOver(old_, new_);
@@ -165,6 +155,7 @@ class Repair {
   const PlanModel& model_;
   std::vector<int>& state_;
   Room room_;
+  std::vector<double> ns_;
   PlanModel::Spans old_, new_;
 };
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/algorithm/container.h"
+#include "compiler/plan/branching.h"
 #include "compiler/plan/plan_model.h"
+#include "compiler/plan/pricing.h"
 #include "compiler/test_graphs.h"
 #include "core/check.h"
 #include "core/test_draw.h"
@@ -125,6 +127,48 @@ TEST(PlanSearch, EqualsExhaustiveSearchOnSmallNets) {
     ASSERT_LE(found.bound_ns, best_of_less.ns * (1 + 1e-12)) << "seed " << seed;
   }
   EXPECT_GT(tight, 50);
+  EXPECT_GT(impossible, 10);
+}
+
+// Graphs so small are tried whole by the search; here prices and branching must do, and
+// with so little work to spare that parts of the tree stay open in some.
+TEST(Branching, BracketsTheOptimumOfSmallNets) {
+  const MachineSpec die = *LoadMachine("d1_die");
+  int fit = 0, impossible = 0, proven = 0;
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    Draw draw{.bits = std::mt19937_64(seed)};
+    const Graph graph = DrawnNet(draw).Build(static_cast<int>(seed % 4));
+    const PlanModel model(graph, die, {draw(1, 4), draw(2, 4)}, {}, kStates);
+    Pricing pricing(model);
+    const auto run = [&](int64_t bytes, double work) {
+      pricing.SetCapacity(std::vector<int64_t>(model.points(), bytes));
+      PricedNode root = pricing.Root();
+      pricing.Raise(root, 4);
+      return Branch(pricing, std::move(root), pricing.work() + work);
+    };
+    run(die.sram_bytes, 0);
+    const int64_t less =
+        *absl::c_max_element(pricing.best().bytes) * draw(70, 99) / 100;
+    const double bound = run(less, seed % 2 == 0 ? 1e9 : 3e3);
+    const Optimum best = Exhaustive(model, less);
+    if (!best.fits) {
+      ++impossible;
+      ASSERT_FALSE(pricing.best().fits()) << "seed " << seed;
+      continue;
+    }
+    ++fit;
+    ASSERT_LE(bound, best.ns * (1 + 1e-12)) << "seed " << seed;
+    if (!pricing.best().fits()) continue;
+    ASSERT_GE(pricing.best().ns, best.ns * (1 - 1e-12)) << "seed " << seed;
+    const bool near = bound >= 0.99 * pricing.best().ns;
+    EXPECT_TRUE(near || seed % 2 == 1)
+        << "seed " << seed << " bound " << bound << " best " << pricing.best().ns
+        << " opt " << best.ns;
+    proven += near;
+  }
+  std::cout << fit << " fit, " << proven << " of them within 1 % of their bound; "
+            << impossible << " cannot\n";
+  EXPECT_GT(fit, 50);
   EXPECT_GT(impossible, 10);
 }
 
