@@ -31,8 +31,11 @@ void Tighten(const Graph& graph, const Program& program,
   const std::vector<int64_t> alive = BytesByTick(program, ticks.count);
   const int64_t most = *absl::c_max_element(alive);
   const int64_t room = program.sram_bytes - program.code_bytes;
-  // What packing loses, and a little, so that each attempt makes some way.
-  const int64_t gaps = program.peak_bytes() - program.code_bytes - most + room / 256;
+  // What packing loses, where it is at fault: it searches only what could fit. And a
+  // little, so that each attempt makes some way.
+  const int64_t lost =
+      most > room ? 0 : program.peak_bytes() - program.code_bytes - most;
+  const int64_t gaps = lost + room / 256;
   std::map<std::string, size_t> index;
   for (size_t c = 0; c < graph.calls.size(); ++c) index[graph.calls[c].name] = c;
   int64_t since = 0;  // most bytes alive since the last call of the graph
