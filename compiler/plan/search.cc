@@ -12,7 +12,8 @@ namespace tatami {
 namespace {
 
 constexpr double kCombinationsTried = 1e5;
-constexpr int kRounds = 60, kRoundsAgain = 30;  // of the first run and of later ones
+// Until it is asked whether anything can fit; in the first run; in later ones.
+constexpr int kRoundsOfDoubt = 3, kRounds = 48, kRoundsAgain = 24;
 // Table entries read, about a nanosecond each: in all runs of a search; in branching
 // while nothing fits; and the least that must be left for branching to come anywhere.
 constexpr double kWorkMax = 4e9, kWorkUnfit = 1e9, kReadsOfBranching = 3000;
@@ -44,9 +45,14 @@ SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {
       bound = pricing.best().ns;
     }
   } else {
-    pricing.Raise(root, std::exchange(impl_->rounds, kRoundsAgain));
-    pricing.KeepPrices(root);
+    pricing.Raise(root, kRoundsOfDoubt);
     const bool too_much = !pricing.best().fits() && pricing.ProvenTooMuch(root);
+    if (!too_much && root.bound < pricing.goal_ns()) {
+      const double before = std::exchange(root.bound, 0);
+      pricing.Raise(root, std::exchange(impl_->rounds, kRoundsAgain));
+      root.bound = std::max(root.bound, before);
+    }
+    pricing.KeepPrices(root);
     bound = root.proven_ns();
     double work = (kWorkMax - pricing.work()) / 2;
     if (!pricing.best().fits()) work = std::min(work, kWorkUnfit);
