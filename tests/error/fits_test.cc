@@ -316,6 +316,18 @@ TEST_F(ZooModel, IsRefusedByTrainInTheSameWords) {
   EXPECT_EQ(outcome.err, outcome_->err);
 }
 
+// Rank 0 looks for remedies while the other waits; all is told once.
+TEST_F(ZooModel, IsToldOnceByTwoRanks) {
+  const Scratch scratch;
+  scratch.WriteSmallVideo("drives");
+  const Outcome outcome =
+      RunTatami({"train", "--model", "drivenet-small", "--mesh", "2x2", "--data",
+                 "drives", "--out", "run", "--np", "2"},
+                {.folder = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, kDoesNotFit);
+  EXPECT_EQ(outcome.err, outcome_->err);
+}
+
 // A small node, so that few batches are tried.
 TEST(BatchMax, FitsAndOneMoreDoesNot) {
   const Scratch scratch;

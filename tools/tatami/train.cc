@@ -1,5 +1,6 @@
 // tatami train
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -168,6 +169,41 @@ absl::StatusOr<std::unique_ptr<Transport>> StartTransport(int np) {
   return transport;
 }
 
+// Rank 0 alone tries batches and tells what it found; `largest` is its line about it.
+absl::Status AgreeOnBatchMax(Transport& transport, int64_t most,
+                             TrainingChoice& training, std::string& largest) {
+  if (training.model.batch != kBatchMax) return absl::OkStatus();
+  absl::Status status;
+  if (transport.rank() == 0) {
+    const absl::StatusOr<std::string> line = ResolveBatchMax(training, most);
+    status = line.status();
+    if (line.ok()) largest = *line;
+  }
+  std::vector<std::byte> told(sizeof(training.model.batch));
+  std::memcpy(told.data(), &training.model.batch, told.size());
+  TATAMI_RETURN_IF_ERROR(transport.BroadcastFromRoot(told));
+  std::memcpy(&training.model.batch, told.data(), told.size());
+  // Where rank 0 came to an error, all come to it.
+  if (transport.rank() > 0 && training.model.batch == kBatchMax) {
+    return ResolveBatchMax(training, most).status();
+  }
+  return status;
+}
+
+// What does not fit, all ranks find out; rank 0 alone looks for remedies. The others
+// wait for them, for mpirun ends all ranks when the first ends.
+absl::StatusOr<Compiled> CompileOnAllRanks(Transport& transport,
+                                           const TrainingChoice& training) {
+  absl::StatusOr<Compiled> compiled =
+      transport.rank() == 0 ? CompileOrAdvise(training)
+                            : CompileTraining(training.model, training.optimizer);
+  if (GetSramOverflow(compiled.status())) {
+    std::vector<std::byte> nothing;
+    TATAMI_RETURN_IF_ERROR(transport.BroadcastFromRoot(nothing));
+  }
+  return compiled;
+}
+
 OptimizerOptions OptimizerOf(const TrainFlags& flags, const ModelPreset& preset) {
   return {.name = flags.optimizer,
           .weight_decay =
@@ -201,14 +237,13 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
                      "labels file, as data/sullychen_garage."));
   }
   TrainingChoice training{choice, OptimizerOf(flags, choice.preset)};
-  TATAMI_ASSIGN_OR_RETURN(
-      const std::string largest,
-      ResolveBatchMax(training, std::max<int64_t>(1, data.train_clips())));
+  std::string largest;
+  TATAMI_RETURN_IF_ERROR(AgreeOnBatchMax(
+      *transport, std::max<int64_t>(1, data.train_clips()), training, largest));
   choice = training.model;
   options.batch = choice.batch;
   options.evaluation_batch = choice.evaluation_batch();
-  // Every rank plans the remedies, so that none ends before the one that tells them.
-  TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileOrAdvise(training));
+  TATAMI_ASSIGN_OR_RETURN(Compiled train, CompileOnAllRanks(*transport, training));
   TATAMI_ASSIGN_OR_RETURN(Compiled evaluate, CompileEvaluation(choice));
   if (root) {
     std::cerr << largest
