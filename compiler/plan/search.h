@@ -38,7 +38,8 @@ class PlanSearch {
   ~PlanSearch();
 
   // The best plan that holds at most `capacity[c]` bytes while call c runs; where none
-  // was found, the one that came nearest. Deterministic.
+  // was found, the one that came nearest. Goes on from what earlier runs learned, with
+  // what they left of the effort. Deterministic: effort is counted, not timed.
   SearchResult Run(const std::vector<int64_t>& capacity);
 
   // By call: what the search chose from, as seen from what Run found for `capacity`.

@@ -172,10 +172,18 @@ TEST(Branching, BracketsTheOptimumOfSmallNets) {
   EXPECT_GT(impossible, 10);
 }
 
+// Sanitizers make everything ten times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kTrainingSteps = 4;
+#else
+constexpr uint64_t kTrainingSteps = 26;
+#endif
+
 // With room, and with less memory than the fastest plan takes.
 TEST(PlanSearch, GapOfTrainingStepsIsAtMostOnePercent) {
   const MachineSpec die = *LoadMachine("d1_die");
-  for (uint64_t seed = 0; seed < 6; ++seed) {
+  int loose = 0;
+  for (uint64_t seed = 0; seed < kTrainingSteps; ++seed) {
     const Graph graph = DrawTrainingStep(seed, 30);
     const Mesh mesh = seed % 2 == 0 ? Mesh{8, 8} : Mesh{6, 10};
     PlanSearch planner(graph, die, {.mesh = mesh});
@@ -191,9 +199,12 @@ TEST(PlanSearch, GapOfTrainingStepsIsAtMostOnePercent) {
         EXPECT_LE(gap, 0.01) << "seed " << seed;
         capacity.assign(capacity.size(), *absl::c_max_element(found.bytes));
       }
+      loose += percent < 100 && found.fits && gap > 0.01;
       for (int64_t& c : capacity) c = c * 85 / 100;
     }
   }
+  // A few large tensors that fit or do not: not all such gaps can be closed.
+  EXPECT_LE(loose, 2);
 }
 
 }  // namespace
