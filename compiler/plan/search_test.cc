@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/algorithm/container.h"
+#include "absl/time/clock.h"
 #include "compiler/plan/branching.h"
 #include "compiler/plan/plan_model.h"
 #include "compiler/plan/pricing.h"
@@ -182,29 +183,27 @@ constexpr uint64_t kTrainingSteps = 26;
 // With room, and with less memory than the fastest plan takes.
 TEST(PlanSearch, GapOfTrainingStepsIsAtMostOnePercent) {
   const MachineSpec die = *LoadMachine("d1_die");
-  int loose = 0;
   for (uint64_t seed = 0; seed < kTrainingSteps; ++seed) {
     const Graph graph = DrawTrainingStep(seed, 30);
     const Mesh mesh = seed % 2 == 0 ? Mesh{8, 8} : Mesh{6, 10};
     PlanSearch planner(graph, die, {.mesh = mesh});
     std::vector<int64_t> capacity(graph.calls.size(), int64_t{1} << 40);
     for (const int percent : {100, 85}) {
+      const absl::Time start = absl::Now();
       const SearchResult found = planner.Run(capacity);
       const double gap = 1 - found.bound_ns / found.step_ns;
       std::cout << "seed " << seed << ", " << graph.calls.size() << " calls, "
                 << percent << " %: " << (found.fits ? "fits" : "does not fit")
-                << ", step " << found.step_ns << " ns, gap " << 100 * gap << " %\n";
+                << ", step " << found.step_ns << " ns, gap " << 100 * gap << " %, "
+                << absl::FormatDuration(absl::Now() - start) << "\n";
       if (percent == 100) {
         EXPECT_TRUE(found.fits);
-        EXPECT_LE(gap, 0.01) << "seed " << seed;
         capacity.assign(capacity.size(), *absl::c_max_element(found.bytes));
       }
-      loose += percent < 100 && found.fits && gap > 0.01;
+      if (found.fits) EXPECT_LE(gap, 0.01) << "seed " << seed;
       for (int64_t& c : capacity) c = c * 85 / 100;
     }
   }
-  // A few large tensors that fit or do not: not all such gaps can be closed.
-  EXPECT_LE(loose, 2);
 }
 
 }  // namespace
