@@ -311,23 +311,59 @@ class DenseCopies {
 
 // Copies of any kind, source by source: its row first and then every column. A node's
 // sources differ from it in digits that cut `from` alone, so sets of such nodes are
-// done one after the other; and nodes of a set that want the same have the same
-// sources.
+// done one after the other; nodes of a set that want the same have the same sources;
+// and sets that differ in no more than their place are counted once.
 class EveryCopy {
  public:
   EveryCopy(const Placement& from, const Placement& to, const Mesh& mesh)
       : from_(from), to_(to), mesh_(mesh), lattice_(AllAxes(from), mesh) {}
 
   void AddTo(int64_t bytes, LinkChanges& changes) {
+    std::map<std::vector<int64_t>, std::vector<NodeCoord>> origins;  // by what is alike
+    const bool alike = PartsTellSets();
     lattice_.ForEachOrigin(mesh_, [&](NodeCoord origin) {
-      FindWanted(origin);
-      for (const auto& [source, boxes] : sent_) {
-        Send(NodeAt(source, mesh_), boxes, bytes, changes);
-      }
+      std::vector<int64_t> key = PartsAt(origin);
+      if (!alike) key = {origin.row, origin.col};
+      origins[std::move(key)].push_back(origin);
     });
+    for (const auto& [key, places] : origins) {
+      FindWanted(places[0]);
+      // What the first of the sets does, the others do at their places.
+      const auto add = [&](NodeCoord node, NodeCoord end, int64_t elements) {
+        for (const NodeCoord place : places) {
+          const int64_t down = place.row - places[0].row;
+          const int64_t on = place.col - places[0].col;
+          const NodeCoord begin{node.row + down, node.col + on};
+          if (node.row == end.row) {
+            changes.AddAlongRow(begin, end.col + on, elements * bytes);
+          } else {
+            changes.AddAlongColumn(begin, end.row + down, elements * bytes);
+          }
+        }
+      };
+      for (const auto& [source, boxes] : sent_) {
+        Send(NodeAt(source, mesh_), boxes, add);
+      }
+    }
   }
 
  private:
+  // True when sets whose first nodes want the same parts want the same throughout: what
+  // a node wants then follows from its digits within the set, and from others that are
+  // the set's own. Along an axis that the sets cover there is but one place.
+  bool PartsTellSets() const {
+    for (const DimPlacement& dim : to_.dims) {
+      for (const AxisRef& ref : dim.axes) {
+        const auto covered = ref.axis == MeshAxis::kY ? lattice_.rows : lattice_.cols;
+        if (static_cast<int64_t>(covered.size()) == AxisSize(mesh_, ref.axis)) continue;
+        for (const AxisRef& digit : lattice_.digits) {
+          if (!(digit == ref) && ShareADigit(digit, ref)) return false;
+        }
+      }
+    }
+    return true;
+  }
+
   struct Span {
     int64_t first, last;
     void Include(int64_t place) {
@@ -384,8 +420,11 @@ class EveryCopy {
     return parts;
   }
 
+  // Calls add(node, end, elements) for each stretch of a row or a column that elements
+  // of the source cross.
+  template <typename Add>
   void Send(NodeCoord source, const std::vector<std::pair<size_t, Box>>& boxes,
-            int64_t bytes, LinkChanges& changes) {
+            const Add& add) {
     std::vector<Sent> along_row;
     std::map<size_t, std::vector<Sent>> along_column;  // by kind
     for (const auto& [w, box] : boxes) {
@@ -395,12 +434,12 @@ class EveryCopy {
       }
     }
     SendAlongLine(source.col, along_row, [&](int64_t col, int64_t n) {
-      changes.AddAlongRow(source, col, n * bytes);
+      add(source, {source.row, col}, n);
     });
     for (auto& [kind, column] : along_column) {
       SendAlongLine(source.row, column, [&, k = kind](int64_t row, int64_t n) {
         for (const int64_t col : columns_[k]) {
-          changes.AddAlongColumn({source.row, col}, row, n * bytes);
+          add({source.row, col}, {row, col}, n);
         }
       });
     }
