@@ -200,7 +200,9 @@ TEST(PlanSearch, GapOfTrainingStepsIsAtMostOnePercent) {
         EXPECT_TRUE(found.fits);
         capacity.assign(capacity.size(), *absl::c_max_element(found.bytes));
       }
-      if (found.fits) EXPECT_LE(gap, 0.01) << "seed " << seed;
+      if (found.fits) {
+        EXPECT_LE(gap, 0.01) << "seed " << seed;
+      }
       for (int64_t& c : capacity) c = c * 85 / 100;
     }
   }
