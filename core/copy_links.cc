@@ -326,7 +326,8 @@ class EveryCopy {
       if (!alike) key = {origin.row, origin.col};
       origins[std::move(key)].push_back(origin);
     });
-    for (const auto& [key, places] : origins) {
+    for (const auto& sets : origins) {
+      const std::vector<NodeCoord>& places = sets.second;
       FindWanted(places[0]);
       // What the first of the sets does, the others do at their places.
       const auto add = [&](NodeCoord node, NodeCoord end, int64_t elements) {
