@@ -7,7 +7,6 @@
 
 #include "absl/algorithm/container.h"
 #include "core/box_union.h"
-#include "core/link_changes.h"
 
 namespace tatami {
 namespace {
@@ -37,10 +36,12 @@ void SendAlongLine(int64_t from, std::vector<Sent>& sent, const Add& add) {
   }
 }
 
-// What moves along one mesh axis, in elements of the dims that this axis cuts.
+// What moves along one mesh axis of a block, in elements of the dims that this axis
+// cuts.
 struct Line {
   std::vector<int64_t> sent, received;  // by place; what stays counts too
   std::vector<int64_t> up, down;        // from place i to i + 1, to i - 1
+  std::vector<int64_t> first, last;     // by place: the furthest that it sends to
 };
 
 // The axis that alone cuts a dim on either side; nullopt for both axes. A dim that is
@@ -56,41 +57,46 @@ std::optional<MeshAxis> AxisOf(const DimPlacement& from, const DimPlacement& to)
   return axis ? axis : MeshAxis::kY;
 }
 
+// Places count from `begin`, the first of the block.
 Line CopiesAlong(MeshAxis axis, const Placement& from, const Placement& to,
-                 const Mesh& mesh) {
+                 const Mesh& mesh, int64_t begin, int64_t places) {
   const bool rows = axis == MeshAxis::kY;
   const int64_t side = AxisSize(mesh, axis);
   const Mesh line_mesh = rows ? Mesh{side, 1} : Mesh{1, side};
-  const std::vector<int64_t> none(side, 0);
-  Line line{none, none, none, none};
-  std::vector<std::vector<Sent>> sent(side);
-  for (int64_t i = 0; i < side; ++i) {
-    const NodeCoord node = rows ? NodeCoord{i, 0} : NodeCoord{0, i};
+  const std::vector<int64_t> none(places, 0);
+  Line line{none, none, none, none, none, none};
+  std::vector<std::vector<Sent>> sent(places);
+  for (int64_t i = 0; i < places; ++i) {
+    const NodeCoord node = rows ? NodeCoord{begin + i, 0} : NodeCoord{0, begin + i};
+    line.first[i] = line.last[i] = i;
     ForEachSource(from, {}, to.BoxAt(node, line_mesh), node, line_mesh,
                   [&](NodeCoord source, const Box& box) {
-                    sent[rows ? source.row : source.col].push_back({i, i, box});
+                    const int64_t at = (rows ? source.row : source.col) - begin;
+                    sent[at].push_back({i, i, box});
                     line.received[i] += NumElements(box);
                   });
   }
-  for (int64_t at = 0; at < side; ++at) {
+  for (int64_t at = 0; at < places; ++at) {
     SendAlongLine(at, sent[at], [&](int64_t to_place, int64_t n) {
       // Differences first: n more from `at` on, n less from the end on.
       auto& passing = to_place > at ? line.up : line.down;
       passing[at] += n;
       passing[to_place] -= n;
+      line.first[at] = std::min(line.first[at], to_place);
+      line.last[at] = std::max(line.last[at], to_place);
     });
     BoxUnion all;
     for (const Sent& s : sent[at]) line.sent[at] += all.Add(s.box);
   }
-  for (int64_t i = 1; i < side; ++i) line.up[i] += line.up[i - 1];
-  for (int64_t i = side - 2; i >= 0; --i) line.down[i] += line.down[i + 1];
+  for (int64_t i = 1; i < places; ++i) line.up[i] += line.up[i - 1];
+  for (int64_t i = places - 2; i >= 0; --i) line.down[i] += line.down[i + 1];
   return line;
 }
 
 // Rows and columns counted apart. False, with nothing added, where a dim is cut over
 // both axes.
 bool AddProductOfLines(const Placement& from, const Placement& to, int64_t bytes,
-                       const Mesh& mesh, LinkBytes& links) {
+                       const Mesh& mesh, LinkLoads& loads) {
   Placement from_part[2], to_part[2];
   for (size_t d = 0; d < from.dims.size(); ++d) {
     const auto axis = AxisOf(from.dims[d], to.dims[d]);
@@ -98,18 +104,26 @@ bool AddProductOfLines(const Placement& from, const Placement& to, int64_t bytes
     from_part[static_cast<int>(*axis)].dims.push_back(from.dims[d]);
     to_part[static_cast<int>(*axis)].dims.push_back(to.dims[d]);
   }
-  const Line y = CopiesAlong(MeshAxis::kY, from_part[0], to_part[0], mesh);
-  const Line x = CopiesAlong(MeshAxis::kX, from_part[1], to_part[1], mesh);
-  std::vector<int64_t>& raw = links.raw();
-  for (int64_t r = 0; r < mesh.rows; ++r) {
-    for (int64_t c = 0; c < mesh.cols; ++c) {
-      int64_t* link = &raw[NodeIndex({r, c}, mesh) * 4];
+  const auto [first, size] = loads.block();
+  const Line y =
+      CopiesAlong(MeshAxis::kY, from_part[0], to_part[0], mesh, first.row, size.rows);
+  const Line x =
+      CopiesAlong(MeshAxis::kX, from_part[1], to_part[1], mesh, first.col, size.cols);
+  for (int64_t r = 0; r < size.rows; ++r) {
+    loads.MeasureColumn(first.row + r, first.row + y.first[r]);
+    loads.MeasureColumn(first.row + r, first.row + y.last[r]);
+    for (int64_t c = 0; c < size.cols; ++c) {
+      int64_t* link = loads.Leaving({first.row + r, first.col + c});
       // Along the source's row first, then along the destination's column.
       link[LinkBytes::kEast] += y.sent[r] * x.up[c] * bytes;
       link[LinkBytes::kWest] += y.sent[r] * x.down[c] * bytes;
       link[LinkBytes::kSouth] += y.up[r] * x.received[c] * bytes;
       link[LinkBytes::kNorth] += y.down[r] * x.received[c] * bytes;
     }
+  }
+  for (int64_t c = 0; c < size.cols; ++c) {
+    loads.MeasureRow(first.col + c, first.col + x.first[c]);
+    loads.MeasureRow(first.col + c, first.col + x.last[c]);
   }
   return true;
 }
@@ -132,20 +146,27 @@ struct Lattice {
     absl::c_sort(rows);
     absl::c_sort(cols);
   }
-  // Calls visit(node) for the node of each such set whose digits are zero.
+  // Calls visit(node) for the node of each such set of the block whose digits are zero.
   template <typename Visit>
-  void ForEachOrigin(const Mesh& mesh, const Visit& visit) const {
-    for (int64_t n = 0; n < mesh.nodes(); ++n) {
-      const NodeCoord node = NodeAt(n, mesh);
-      if (PartOf(digits, node, mesh) == 0) visit(node);
+  void ForEachOrigin(const MeshBlock& block, const Mesh& mesh,
+                     const Visit& visit) const {
+    // A digit is of one axis, so rows and columns are apart.
+    std::vector<int64_t> origins;
+    for (int64_t c = block.first.col; c < block.col_end(); ++c) {
+      if (PartOf(digits, {0, c}, mesh) == 0) origins.push_back(c);
+    }
+    for (int64_t r = block.first.row; r < block.row_end(); ++r) {
+      if (PartOf(digits, {r, 0}, mesh) != 0) continue;
+      for (const int64_t c : origins) visit({r, c});
     }
   }
 };
 
-AxisList AllAxes(const Placement& placement) {
+AxisList AllMovingDigits(const Placement& from, const Placement& to) {
   AxisList all;
-  for (const DimPlacement& dim : placement.dims) {
-    all.insert(all.end(), dim.axes.begin(), dim.axes.end());
+  for (size_t d = 0; d < from.dims.size(); ++d) {
+    const AxisList moving = MovingDigits(from.dims[d], to.dims[d]);
+    all.insert(all.end(), moving.begin(), moving.end());
   }
   return all;
 }
@@ -163,11 +184,9 @@ class DenseCopies {
     AxisList varying;
     std::vector<int> sent, received;
     for (size_t d = 0; d < from.dims.size(); ++d) {
-      const AxisList &f = from.dims[d].axes, &t = to.dims[d].axes;
-      const auto same = std::mismatch(f.begin(), f.end(), t.begin(), t.end());
-      varying.insert(varying.end(), same.first, f.end());
-      if (same.first != f.end()) sent.push_back(static_cast<int>(d));
-      if (same.first == f.end()) received.push_back(static_cast<int>(d));
+      const AxisList moving = MovingDigits(from.dims[d], to.dims[d]);
+      varying.insert(varying.end(), moving.begin(), moving.end());
+      (moving.empty() ? received : sent).push_back(static_cast<int>(d));
     }
     for (const int d : sent) {
       for (const AxisRef& a : to.dims[d].axes) {
@@ -179,10 +198,10 @@ class DenseCopies {
     return DenseCopies(from, to, mesh, Lattice(varying, mesh), sent, received);
   }
 
-  void AddTo(int64_t bytes, LinkChanges& changes) {
-    lattice_.ForEachOrigin(mesh_, [&](NodeCoord origin) {
-      AddRows(origin, bytes, changes);
-      AddColumns(origin, bytes, changes);
+  void AddTo(int64_t bytes, LinkLoads& loads) {
+    lattice_.ForEachOrigin(loads.block(), mesh_, [&](NodeCoord origin) {
+      AddRows(origin, bytes, loads);
+      AddColumns(origin, bytes, loads);
     });
   }
 
@@ -253,9 +272,10 @@ class DenseCopies {
     return out;
   }
 
-  void AddRows(NodeCoord origin, int64_t bytes, LinkChanges& changes) const {
+  void AddRows(NodeCoord origin, int64_t bytes, LinkLoads& loads) const {
     const size_t rows = lattice_.rows.size(), cols = lattice_.cols.size();
     if (cols == 1) return;
+    loads.MeasureRow(Member(origin, 0, 0).col, Member(origin, 0, cols - 1).col);
     PartsAlong parts;
     for (size_t r = 0; r < rows; ++r) {
       for (size_t c = 0; c < cols; ++c) Want(Member(origin, r, c), c, parts);
@@ -266,19 +286,20 @@ class DenseCopies {
       for (size_t c = 0; c + 1 < cols; ++c) {
         const NodeCoord node = Member(origin, r, c), next = Member(origin, r, c + 1);
         sends += Sends(node) * bytes;
-        changes.AddAlongRow(node, next.col, sends * wanted.after[c]);
+        loads.AddAlongRow(node, next.col, sends * wanted.after[c]);
       }
       for (size_t c = cols; c-- > 1;) {
         const NodeCoord node = Member(origin, r, c), next = Member(origin, r, c - 1);
         west += Sends(node) * bytes;
-        changes.AddAlongRow(node, next.col, west * wanted.before[c]);
+        loads.AddAlongRow(node, next.col, west * wanted.before[c]);
       }
     }
   }
 
-  void AddColumns(NodeCoord origin, int64_t bytes, LinkChanges& changes) const {
+  void AddColumns(NodeCoord origin, int64_t bytes, LinkLoads& loads) const {
     const size_t rows = lattice_.rows.size(), cols = lattice_.cols.size();
     if (rows == 1) return;
+    loads.MeasureColumn(Member(origin, 0, 0).row, Member(origin, rows - 1, 0).row);
     std::vector<int64_t> sends(rows, 0);  // by row, of all its senders
     for (size_t r = 0; r < rows; ++r) {
       for (size_t c = 0; c < cols; ++c) {
@@ -292,13 +313,13 @@ class DenseCopies {
       int64_t south = 0, north = 0;
       for (size_t r = 0; r + 1 < rows; ++r) {
         south += sends[r];
-        changes.AddAlongColumn(Member(origin, r, c), Member(origin, r + 1, c).row,
-                               south * wanted.after[r]);
+        loads.AddAlongColumn(Member(origin, r, c), Member(origin, r + 1, c).row,
+                             south * wanted.after[r]);
       }
       for (size_t r = rows; r-- > 1;) {
         north += sends[r];
-        changes.AddAlongColumn(Member(origin, r, c), Member(origin, r - 1, c).row,
-                               north * wanted.before[r]);
+        loads.AddAlongColumn(Member(origin, r, c), Member(origin, r - 1, c).row,
+                             north * wanted.before[r]);
       }
     }
   }
@@ -310,18 +331,18 @@ class DenseCopies {
 };
 
 // Copies of any kind, source by source: its row first and then every column. A node's
-// sources differ from it in digits that cut `from` alone, so sets of such nodes are
+// sources differ from it in moving digits alone, so sets of such nodes are
 // done one after the other; nodes of a set that want the same have the same sources;
 // and sets that differ in no more than their place are counted once.
 class EveryCopy {
  public:
   EveryCopy(const Placement& from, const Placement& to, const Mesh& mesh)
-      : from_(from), to_(to), mesh_(mesh), lattice_(AllAxes(from), mesh) {}
+      : from_(from), to_(to), mesh_(mesh), lattice_(AllMovingDigits(from, to), mesh) {}
 
-  void AddTo(int64_t bytes, LinkChanges& changes) {
+  void AddTo(int64_t bytes, LinkLoads& loads) {
     std::map<std::vector<int64_t>, std::vector<NodeCoord>> origins;  // by what is alike
     const bool alike = PartsTellSets();
-    lattice_.ForEachOrigin(mesh_, [&](NodeCoord origin) {
+    lattice_.ForEachOrigin(loads.block(), mesh_, [&](NodeCoord origin) {
       std::vector<int64_t> key = PartsAt(origin);
       if (!alike) key = {origin.row, origin.col};
       origins[std::move(key)].push_back(origin);
@@ -336,9 +357,9 @@ class EveryCopy {
           const int64_t on = place.col - places[0].col;
           const NodeCoord begin{node.row + down, node.col + on};
           if (node.row == end.row) {
-            changes.AddAlongRow(begin, end.col + on, elements * bytes);
+            loads.AddAlongRow(begin, end.col + on, elements * bytes);
           } else {
-            changes.AddAlongColumn(begin, end.row + down, elements * bytes);
+            loads.AddAlongColumn(begin, end.row + down, elements * bytes);
           }
         }
       };
@@ -458,16 +479,12 @@ class EveryCopy {
 }  // namespace
 
 void AddCopyLinks(const Placement& from, const Placement& to, int64_t bytes,
-                  const Mesh& mesh, LinkBytes& links) {
-  LinkChanges changes(mesh);
+                  const Mesh& mesh, LinkLoads& loads) {
   if (auto dense = DenseCopies::Of(from, to, mesh)) {
-    dense->AddTo(bytes, changes);
-  } else if (AddProductOfLines(from, to, bytes, mesh, links)) {
-    return;
-  } else {
-    EveryCopy(from, to, mesh).AddTo(bytes, changes);
+    dense->AddTo(bytes, loads);
+  } else if (!AddProductOfLines(from, to, bytes, mesh, loads)) {
+    EveryCopy(from, to, mesh).AddTo(bytes, loads);
   }
-  changes.SumInto(links);
 }
 
 }  // namespace tatami

@@ -2,63 +2,62 @@
 
 #include "core/copy_links.h"
 #include "core/line_sum.h"
-#include "core/link_changes.h"
 
 namespace tatami {
 namespace {
 
 // Every root's part: in from both ends, out to all that take it.
 void AddLineSums(const Placement& to, const AxisList& resolve, int64_t bytes,
-                 const Mesh& mesh, LinkBytes& links) {
+                 const Mesh& mesh, LinkLoads& loads) {
   const bool rows = resolve[0].axis == MeshAxis::kY;
   const std::vector<LineSumRange> ranges = LineSumRanges(to, resolve, mesh);
-  LinkChanges changes(mesh);
-  for (int64_t n = 0; n < mesh.nodes(); ++n) {
-    const NodeCoord node = NodeAt(n, mesh);
-    const int64_t place = rows ? node.row : node.col;
-    const LineSumRange& range = ranges[place];
-    if (range.root != place) continue;
-    const int64_t size = NumElements(to.BoxAt(node, mesh)) * bytes;
-    const auto add = [&](int64_t begin, int64_t end) {
-      if (rows) changes.AddAlongColumn({begin, node.col}, end, size);
-      if (!rows) changes.AddAlongRow({node.row, begin}, end, size);
-    };
-    add(range.first_term, place);
-    add(range.last_term, place);
-    add(place, range.first);
-    add(place, range.last);
+  const MeshBlock& block = loads.block();
+  for (int64_t r = block.first.row; r < block.row_end(); ++r) {
+    for (int64_t c = block.first.col; c < block.col_end(); ++c) {
+      const int64_t place = rows ? r : c;
+      const LineSumRange& range = ranges[place];
+      if (range.root != place) continue;
+      const int64_t size = NumElements(to.BoxAt({r, c}, mesh)) * bytes;
+      const auto add = [&](int64_t begin, int64_t end) {
+        if (rows) loads.AddAlongColumn({begin, c}, end, size);
+        if (!rows) loads.AddAlongRow({r, begin}, end, size);
+      };
+      add(range.first_term, place);
+      add(range.last_term, place);
+      add(place, range.first);
+      add(place, range.last);
+    }
   }
-  changes.SumInto(links);
 }
 
 // Terms that go to their destinations one by one.
 void AddTerms(const Placement& from, const Placement& to, const AxisList& resolve,
-              int64_t bytes, const Mesh& mesh, LinkBytes& links) {
-  LinkChanges changes(mesh);
-  for (int64_t n = 0; n < mesh.nodes(); ++n) {
-    const NodeCoord node = NodeAt(n, mesh);
-    ForEachSource(from, resolve, to.BoxAt(node, mesh), node, mesh,
-                  [&](NodeCoord source, const Box& box) {
-                    const int64_t moved = NumElements(box) * bytes;
-                    changes.AddAlongRow(source, node.col, moved);
-                    changes.AddAlongColumn({source.row, node.col}, node.row, moved);
-                  });
+              int64_t bytes, const Mesh& mesh, LinkLoads& loads) {
+  const MeshBlock& block = loads.block();
+  for (int64_t r = block.first.row; r < block.row_end(); ++r) {
+    for (int64_t c = block.first.col; c < block.col_end(); ++c) {
+      ForEachSource(from, resolve, to.BoxAt({r, c}, mesh), {r, c}, mesh,
+                    [&](NodeCoord source, const Box& box) {
+                      const int64_t moved = NumElements(box) * bytes;
+                      loads.AddAlongRow(source, c, moved);
+                      loads.AddAlongColumn({source.row, c}, r, moved);
+                    });
+    }
   }
-  changes.SumInto(links);
 }
 
 }  // namespace
 
 void AddExchangeLinks(const Placement& from, const Placement& to,
                       const AxisList& resolve, int64_t element_bytes, int64_t times,
-                      const Mesh& mesh, LinkBytes& links) {
+                      const Mesh& mesh, LinkLoads& loads) {
   const int64_t bytes = element_bytes * times;
   if (SumsAlongLine(from, to, resolve)) {
-    AddLineSums(to, resolve, bytes, mesh, links);
+    AddLineSums(to, resolve, bytes, mesh, loads);
   } else if (!resolve.empty()) {
-    AddTerms(from, to, resolve, bytes, mesh, links);
+    AddTerms(from, to, resolve, bytes, mesh, loads);
   } else {
-    AddCopyLinks(from, to, bytes, mesh, links);
+    AddCopyLinks(from, to, bytes, mesh, loads);
   }
 }
 

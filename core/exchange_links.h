@@ -1,12 +1,14 @@
 // Bytes that an exchange sends over each link, from the placements alone.
 #pragma once
 
+#include "core/link_loads.h"
 #include "core/sharding.h"
 
 namespace tatami {
 
-// Adds `times` what it takes to bring every node its box of `to` from the nodes that
-// hold `from` (ForEachSource), elements of `element_bytes`.
+// Adds, of the links within the block of `loads`, `times` what it takes to bring every
+// node its box of `to` from the nodes that hold `from` (ForEachSource), elements of
+// `element_bytes`.
 //
 // Copies travel along the source's row, then along the destination's column, and the
 // routers pass on to several what several need: whatever a node sends crosses a link
@@ -16,8 +18,10 @@ namespace tatami {
 // Where each dim is cut along one mesh axis only, rows and columns are counted apart
 // and multiplied: O(sides * sources + nodes). Gathers and sums along lines are counted
 // in O(nodes). Elsewhere every source and destination is paired.
+//
+// REQUIRES: nothing crosses the border of the block (core/exchange_blocks.h).
 void AddExchangeLinks(const Placement& from, const Placement& to,
                       const AxisList& resolve, int64_t element_bytes, int64_t times,
-                      const Mesh& mesh, LinkBytes& links);
+                      const Mesh& mesh, LinkLoads& loads);
 
 }  // namespace tatami

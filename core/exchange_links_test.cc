@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "core/exchange_blocks.h"
 #include "core/line_sum.h"
 #include "core/test_draw.h"
 #include "gtest/gtest.h"
@@ -84,6 +85,18 @@ LinkBytes Routed(const Placement& from, const Placement& to, const AxisList& res
   return crossings.Count(bytes);
 }
 
+// Counts the whole mesh as one block, and block by block.
+void Add(const Placement& from, const Placement& to, const AxisList& resolve,
+         int64_t element_bytes, int64_t times, const Mesh& mesh, LinkBytes& links) {
+  LinkLoads whole(MeshBlock::Whole(mesh));
+  AddExchangeLinks(from, to, resolve, element_bytes, times, mesh, whole);
+  LinkBytes by_block(mesh);
+  AddExchangeLinks({from, to, resolve, element_bytes}, times, mesh, by_block);
+  EXPECT_EQ(by_block, whole.Sum())
+      << from.ToString(mesh) << " -> " << to.ToString(mesh);
+  links.Add(by_block);
+}
+
 // Gives each digit of the mesh to a random dim of `placement`, or to none; what no dim
 // takes may hold terms.
 void DrawCuts(Draw& draw, bool with_terms, Placement& placement) {
@@ -140,7 +153,7 @@ TEST(AddExchangeLinks, EqualsRoutingEveryPair) {
     with_terms += !from.partial.empty();
     along_line += SumsAlongLine(from, to, from.partial);
     LinkBytes got(mesh);
-    AddExchangeLinks(from, to, from.partial, 4, 3, mesh, got);
+    Add(from, to, from.partial, 4, 3, mesh, got);
     ASSERT_EQ(got, Routed(from, to, from.partial, 12, mesh))
         << "seed " << seed << " from " << from.ToString(mesh) << " to "
         << to.ToString(mesh);
@@ -170,7 +183,7 @@ TEST(AddExchangeLinks, GathersAndReductionsEqualRoutingEveryPair) {
     }
     LinkBytes got(mesh);
     if (draw(0, 1) == 0) {
-      AddExchangeLinks(fine, coarse, {}, 4, 1, mesh, got);
+      Add(fine, coarse, {}, 4, 1, mesh, got);
       ASSERT_EQ(got, Routed(fine, coarse, {}, 4, mesh)) << "gather, seed " << seed;
       continue;
     }
@@ -180,7 +193,7 @@ TEST(AddExchangeLinks, GathersAndReductionsEqualRoutingEveryPair) {
       terms.insert(terms.end(), axes.begin() + coarse.dims[d].axes.size(), axes.end());
     }
     coarse.partial = terms;
-    AddExchangeLinks(coarse, fine, terms, 4, 1, mesh, got);
+    Add(coarse, fine, terms, 4, 1, mesh, got);
     ASSERT_EQ(got, Routed(coarse, fine, terms, 4, mesh)) << "reduction, seed " << seed;
   }
   EXPECT_GT(joint, 50);
@@ -194,7 +207,7 @@ TEST(AddExchangeLinks, GatherAlongARowByHand) {
   const Placement to = from;
   from.dims[0].axes = {WholeAxis(mesh, MeshAxis::kX)};
   LinkBytes links(mesh);
-  AddExchangeLinks(from, to, {}, 1, 1, mesh, links);
+  Add(from, to, {}, 1, 1, mesh, links);
   // Two elements a node: those of the nodes behind each link.
   EXPECT_EQ(links.at({0, 0}, LinkBytes::kEast), 2 * 1);
   EXPECT_EQ(links.at({0, 1}, LinkBytes::kEast), 2 * 2);
@@ -212,13 +225,13 @@ TEST(AddExchangeLinks, SumsAlongARowByHand) {
   terms.partial = x;
   quarters.dims[0].axes = x;
   LinkBytes scattered(mesh);
-  AddExchangeLinks(terms, quarters, x, 1, 1, mesh, scattered);
+  Add(terms, quarters, x, 1, 1, mesh, scattered);
   // Eastwards what the nodes beyond take, two elements each.
   EXPECT_EQ(scattered.at({0, 0}, LinkBytes::kEast), 2 * 3);
   EXPECT_EQ(scattered.at({0, 2}, LinkBytes::kEast), 2 * 1);
   EXPECT_EQ(scattered.at({0, 1}, LinkBytes::kWest), 2 * 1);
   LinkBytes everywhere(mesh);
-  AddExchangeLinks(terms, whole, x, 1, 1, mesh, everywhere);
+  Add(terms, whole, x, 1, 1, mesh, everywhere);
   // In to the root (0,1) and out again: all 8 elements once each way.
   EXPECT_EQ(everywhere.total(), 8 * 2 * 3);
   EXPECT_EQ(everywhere.max(), 8);

@@ -1,13 +1,11 @@
 #include "core/program.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "core/exchange_links.h"
 #include "core/random.h"
 
 namespace tatami {
@@ -87,12 +85,18 @@ std::string Program::Hash() const {
   return absl::StrFormat("%016x", StreamOf(ToString()));
 }
 
-void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
-                  LinkBytes& links) {
+Exchange ExchangeOf(const Program& program, const ExchangeOp& exchange) {
   const ProgramBuffer& from = program.buffers[exchange.from];
   const ProgramBuffer& to = program.buffers[exchange.to];
-  AddExchangeLinks(from.placement, to.placement, exchange.resolve,
-                   ByteSize(from.type.dtype), 1, program.mesh, links);
+  return {.from = from.placement,
+          .to = to.placement,
+          .resolve = exchange.resolve,
+          .element_bytes = ByteSize(from.type.dtype)};
+}
+
+void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
+                  LinkBytes& links) {
+  AddExchangeLinks(ExchangeOf(program, exchange), 1, program.mesh, links);
 }
 
 LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical) {
@@ -112,18 +116,13 @@ LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical) {
 
 LinkBytes CountLinkBytes(const Program& program) {
   // Equal exchanges, as of a network's equal blocks, are counted once.
-  using Key = std::tuple<Placement, Placement, AxisList, int64_t>;
-  absl::flat_hash_map<Key, int64_t> times;
+  absl::flat_hash_map<Exchange, int64_t> times;
   for (const Superstep& superstep : program.supersteps) {
-    for (const ExchangeOp& e : superstep.exchanges) {
-      const ProgramBuffer &from = program.buffers[e.from], &to = program.buffers[e.to];
-      ++times[{from.placement, to.placement, e.resolve, ByteSize(from.type.dtype)}];
-    }
+    for (const ExchangeOp& e : superstep.exchanges) ++times[ExchangeOf(program, e)];
   }
   LinkBytes links(program.mesh);
-  for (const auto& [key, count] : times) {
-    const auto& [from, to, resolve, bytes] = key;
-    AddExchangeLinks(from, to, resolve, bytes, count, program.mesh, links);
+  for (const auto& [exchange, count] : times) {
+    AddExchangeLinks(exchange, count, program.mesh, links);
   }
   return PhysicalLinks(program, links);
 }

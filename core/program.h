@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/embedding.h"
+#include "core/exchange_blocks.h"
 #include "core/graph.h"
 #include "core/sharding.h"
 
@@ -120,6 +121,8 @@ struct Program {
   std::string Hash() const;
 };
 
+// What moves, without the buffers' names and addresses.
+Exchange ExchangeOf(const Program& program, const ExchangeOp& exchange);
 // Adds the bytes that one exchange sends over each link of the mesh, from the
 // placements alone.
 void AddLinkBytes(const Program& program, const ExchangeOp& exchange, LinkBytes& links);

@@ -217,6 +217,23 @@ Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
   return placement;
 }
 
+AxisList MovingDigits(const DimPlacement& from, const DimPlacement& to) {
+  AxisList have = from.axes, want = to.axes;
+  if (!to.map.IsIdentity() || to.factor_size != from.dim_size) return have;
+  while (!have.empty() && !want.empty()) {
+    AxisRef &h = have.front(), &w = want.front();
+    if (h.axis != w.axis || h.pre != w.pre) break;
+    const int64_t common = std::gcd(h.size, w.size);
+    if (common != h.size && common != w.size) break;
+    for (AxisList* list : {&have, &want}) {
+      AxisRef& ref = list->front();
+      ref = {ref.axis, ref.pre * common, ref.size / common};
+      if (ref.size == 1) list->erase(list->begin());
+    }
+  }
+  return have;
+}
+
 void ForEachSource(const Placement& from, const AxisList& resolve, const Box& need,
                    NodeCoord to, const Mesh& mesh,
                    const std::function<void(NodeCoord, const Box&)>& visit) {

@@ -122,6 +122,11 @@ int64_t MostElements(const Placement& placement, const Mesh& mesh);
 Placement OperandPlacement(const OperandRule& operand, const IndexRule& rule,
                            const std::vector<AxisList>& factor_axes, const Dims& dims);
 
+// The digits of `from` in which a source may differ from who takes `to` of it
+// (ForEachSource). A node that takes a part of its own part has it already, so leading
+// digits that both share stay as they are.
+AxisList MovingDigits(const DimPlacement& from, const DimPlacement& to);
+
 // Calls visit(source node, box) for every box copy that brings `need` to node `to` from
 // a tensor placed as `from`; where copies exist, the nearest in its row and column is
 // taken. With `resolve` (a subset of from.partial) one call is made per term, in
