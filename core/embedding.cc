@@ -213,4 +213,18 @@ Dilation DilationOf(const Embedding& embedding, const LiveMesh& live) {
   return out;
 }
 
+LinkBytes LinksOfGrid(const MeshSite& site, const LinkBytes& logical) {
+  const Mesh& mesh = site.embedding.logical;
+  LinkBytes links(site.live.grid());
+  for (int64_t i = 0; i < mesh.nodes(); ++i) {
+    const NodeCoord node = NodeAt(i, mesh);
+    for (const LinkDirection d : kLinkDirections) {
+      if (logical.at(node, d) == 0) continue;
+      AddRoute(site.live, site.At(node), site.At(Step(node, d)), logical.at(node, d),
+               links);
+    }
+  }
+  return links;
+}
+
 }  // namespace tatami

@@ -68,4 +68,8 @@ Mesh LargestLogicalMesh(const LiveMesh& live);
 
 Dilation DilationOf(const Embedding& embedding, const LiveMesh& live);
 
+// What the links of the grid carry when those of the mesh carry `logical`: the bytes of
+// a link between neighbours cross every link of the path between their sites.
+LinkBytes LinksOfGrid(const MeshSite& site, const LinkBytes& logical);
+
 }  // namespace tatami

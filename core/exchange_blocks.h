@@ -31,12 +31,6 @@ struct Exchange {
 // The smallest block that each of the exchanges stays within; 1x1 where nothing moves.
 Mesh BlockSize(absl::Span<const Exchange> exchanges, const Mesh& mesh);
 
-// What a row or a column is besides what lies there, as the kind of links that leave
-// it: by row, by column. Empty: all are alike.
-struct MeshKinds {
-  std::vector<int> row, col;
-};
-
 struct AlikeBlocks {
   Mesh block;                             // size of each
   std::vector<int> row_group, col_group;  // by row and by column of blocks

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "core/sharding.h"
@@ -23,10 +24,21 @@ struct MeshBlock {
   }
 };
 
-// How long the way along an axis is, in picoseconds from place 0: whole numbers, so
-// that equal ways are equally long wherever they begin.
+// What a row or a column is besides what lies there, as the kind of links that leave
+// it: by row, by column. Empty: all are alike.
+struct MeshKinds {
+  std::vector<int> row, col;
+};
+
+// How far places along an axis are from place 0, in picoseconds: whole numbers, so that
+// equal ways are equally long wherever they begin.
 struct MeshDistances {
   std::vector<int64_t> row_ps, col_ps;  // by row, by column
+};
+
+// A way along a row or a column, from place to place.
+struct Stretch {
+  int64_t from = 0, to = 0;
 };
 
 // Keeps what begins and what ends at each link, so that a stretch of any length costs
@@ -58,23 +70,28 @@ class LinkLoads {
   int64_t* Leaving(NodeCoord node) { return &passing_.raw()[block_.Index(node) * 4]; }
   // Something goes this way along a row or a column.
   void MeasureRow(int64_t from_col, int64_t to_col) {
-    if (distances_ == nullptr) return;
-    const auto& ps = distances_->col_ps;
-    longest_row_ps_ = std::max(longest_row_ps_, std::abs(ps[to_col] - ps[from_col]));
+    if (distances_ != nullptr) Measure(from_col, to_col, distances_->col_ps, row_);
   }
   void MeasureColumn(int64_t from_row, int64_t to_row) {
-    if (distances_ == nullptr) return;
-    const auto& ps = distances_->row_ps;
-    longest_column_ps_ =
-        std::max(longest_column_ps_, std::abs(ps[to_row] - ps[from_row]));
+    if (distances_ != nullptr) Measure(from_row, to_row, distances_->row_ps, column_);
   }
 
   // By link of the block, its first node at (0,0).
   LinkBytes Sum() const;
-  // The longest way along a row and the longest along a column, one after the other.
-  int64_t longest_ps() const { return longest_row_ps_ + longest_column_ps_; }
+  // The longest that was measured.
+  Stretch longest_along_row() const { return row_.stretch; }
+  Stretch longest_along_column() const { return column_.stretch; }
 
  private:
+  struct Longest {
+    Stretch stretch;
+    int64_t ps = 0;
+  };
+  static void Measure(int64_t from, int64_t to, const std::vector<int64_t>& place_ps,
+                      Longest& longest) {
+    const int64_t ps = std::abs(place_ps[to] - place_ps[from]);
+    if (ps > longest.ps) longest = {{from, to}, ps};
+  }
   void Add(NodeCoord begin, NodeCoord end, LinkBytes::Direction direction,
            int64_t bytes) {
     changes_.raw()[block_.Index(begin) * 4 + direction] += bytes;
@@ -84,7 +101,7 @@ class LinkLoads {
   MeshBlock block_;
   const MeshDistances* distances_;
   LinkBytes changes_, passing_;
-  int64_t longest_row_ps_ = 0, longest_column_ps_ = 0;
+  Longest row_, column_;
 };
 
 }  // namespace tatami

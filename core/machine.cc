@@ -71,11 +71,13 @@ std::vector<std::string> MachineNames() {
 
 absl::StatusOr<MachineSpec> ParseMachine(absl::string_view text,
                                          absl::string_view source,
-                                         const HostFacts& host) {
-  return internal_machine::MachineFromText(text, source, host);
+                                         const HostFacts& host,
+                                         const MachineOverrides& overrides) {
+  return internal_machine::MachineFromText(text, source, host, overrides);
 }
 
-absl::StatusOr<MachineSpec> LoadMachine(absl::string_view name_or_path) {
+absl::StatusOr<MachineSpec> LoadMachine(absl::string_view name_or_path,
+                                        const MachineOverrides& overrides) {
   if (absl::EndsWith(name_or_path, kFileEnding)) {
     std::ifstream file{std::string(name_or_path)};
     std::ostringstream text;
@@ -86,12 +88,12 @@ absl::StatusOr<MachineSpec> LoadMachine(absl::string_view name_or_path) {
                                     "machine compiled in: ",
                                     absl::StrJoin(MachineNames(), ", "), "."));
     }
-    return ParseMachine(text.str(), name_or_path, ThisHost());
+    return ParseMachine(text.str(), name_or_path, ThisHost(), overrides);
   }
   for (const auto& machine : internal_machine::EmbeddedMachines()) {
     if (machine.name != name_or_path) continue;
     return ParseMachine(machine.text, absl::StrCat(machine.name, kFileEnding),
-                        ThisHost());
+                        ThisHost(), overrides);
   }
   const std::string nearest = NearestName(name_or_path, MachineNames());
   return MakeError(ErrorCode::kUnknownMachine,

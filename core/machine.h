@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,6 +33,15 @@ struct DramSpec {
   double access_ns = 0;             // first byte, seen from the mesh edge
   double ethernet_bytes_per_s = 0;  // one card to the network
   double pcie_bytes_per_s = 0;      // one card to its host
+};
+
+// A number of the machine that is not public: what it may be, beside what the file
+// says.
+struct UnknownField {
+  std::string field;  // its name in the text-proto, as "dram.access_ns"
+  double value = 0;   // as the machine has it
+  double low = 0, high = 0;
+  std::string source;
 };
 
 // Bandwidths are in one direction. A level that the machine has only one of (a single
@@ -68,13 +78,30 @@ struct MachineSpec {
   double tile_crossing_ns = 0;
 
   DramSpec dram;
+
+  // The share of a link's rate that an exchange reaches, in (0, 1]: routers merge
+  // streams unevenly, so 1 is a bound.
+  double pacing = 1;
+  double superstep_start_ns = 0;  // to start an exchange, before the first byte leaves
+  double call_start_ns = 0;       // to start a call on a node, filling pipelines too
+  // What the matrix unit multiplies at once, rows x depth by depth x columns: smaller
+  // matrices leave a part of it idle.
+  int64_t matrix_unit_rows = 1, matrix_unit_cols = 1, matrix_unit_depth = 1;
+
+  std::vector<UnknownField> unknowns;
 };
+
+// Values of fields by their names in the text-proto, as {"link_packets_per_cycle", 4}.
+using MachineOverrides = std::vector<std::pair<std::string, double>>;
 
 // The machine compiled in under this name, or the one in a file when the argument ends
 // in ".textproto". Fails with kUnknownMachine for an unknown name or unreadable file
 // (naming the known ones) and with kUnknownField for text that is not a machine (with
 // line, column and the nearest field). `host` is sized by the computer that runs this.
-absl::StatusOr<MachineSpec> LoadMachine(absl::string_view name_or_path);
+// Overrides are applied to what the file and its bases say; kUnknownField for one that
+// is no number of a machine.
+absl::StatusOr<MachineSpec> LoadMachine(absl::string_view name_or_path,
+                                        const MachineOverrides& overrides = {});
 
 // Sorted names that LoadMachine knows.
 std::vector<std::string> MachineNames();
@@ -89,7 +116,8 @@ HostFacts ThisHost();
 // As LoadMachine for text that is already in memory. `source` names it in messages.
 absl::StatusOr<MachineSpec> ParseMachine(absl::string_view text,
                                          absl::string_view source,
-                                         const HostFacts& host);
+                                         const HostFacts& host,
+                                         const MachineOverrides& overrides = {});
 
 // Derived figures of the whole machine.
 int64_t NumDies(const MachineSpec& machine);

@@ -99,21 +99,6 @@ void AddLinkBytes(const Program& program, const ExchangeOp& exchange,
   AddExchangeLinks(ExchangeOf(program, exchange), 1, program.mesh, links);
 }
 
-LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical) {
-  if (!program.site) return logical;
-  const MeshSite& site = *program.site;
-  LinkBytes links(site.live.grid());
-  for (int64_t i = 0; i < program.mesh.nodes(); ++i) {
-    const NodeCoord node = NodeAt(i, program.mesh);
-    for (const LinkDirection d : kLinkDirections) {
-      if (logical.at(node, d) == 0) continue;
-      AddRoute(site.live, site.At(node), site.At(Step(node, d)), logical.at(node, d),
-               links);
-    }
-  }
-  return links;
-}
-
 LinkBytes CountLinkBytes(const Program& program) {
   // Equal exchanges, as of a network's equal blocks, are counted once.
   absl::flat_hash_map<Exchange, int64_t> times;
@@ -124,7 +109,7 @@ LinkBytes CountLinkBytes(const Program& program) {
   for (const auto& [exchange, count] : times) {
     AddExchangeLinks(exchange, count, program.mesh, links);
   }
-  return PhysicalLinks(program, links);
+  return program.site ? LinksOfGrid(*program.site, links) : links;
 }
 
 }  // namespace tatami

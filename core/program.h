@@ -126,9 +126,6 @@ Exchange ExchangeOf(const Program& program, const ExchangeOp& exchange);
 // Adds the bytes that one exchange sends over each link of the mesh, from the
 // placements alone.
 void AddLinkBytes(const Program& program, const ExchangeOp& exchange, LinkBytes& links);
-// What the links of the grid carry when those of the mesh carry `logical`: the bytes of
-// a link between neighbours cross every link of the path between their sites.
-LinkBytes PhysicalLinks(const Program& program, const LinkBytes& logical);
 // Bytes over each link of the grid in one step.
 LinkBytes CountLinkBytes(const Program& program);
 

@@ -102,6 +102,89 @@ absl::StatusOr<proto::Machine> ParseMerged(absl::string_view text,
                    " Known: ", absl::StrJoin(known, ", "), "."));
 }
 
+// The number that `path` names, "clock_hz" or "dram.access_ns": the message that holds
+// it and its field. Fails when there is none.
+struct Number {
+  google::protobuf::Message* message;
+  const google::protobuf::FieldDescriptor* field;
+
+  double Get() const {
+    const auto* const reflection = message->GetReflection();
+    return field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE
+               ? reflection->GetDouble(*message, field)
+               : static_cast<double>(reflection->GetInt64(*message, field));
+  }
+  void Set(double value) const {
+    const auto* const reflection = message->GetReflection();
+    if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE) {
+      reflection->SetDouble(message, field, value);
+    } else {
+      reflection->SetInt64(message, field, std::llround(value));
+    }
+  }
+};
+
+absl::StatusOr<Number> FindNumber(absl::string_view path, absl::string_view source,
+                                  proto::Machine& m) {
+  google::protobuf::Message* message = &m;
+  const std::vector<std::string> names = absl::StrSplit(path, '.');
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto* const field = message->GetDescriptor()->FindFieldByName(names[i]);
+    if (field == nullptr || field->is_repeated()) {
+      std::vector<std::string> known;
+      for (int f = 0; f < message->GetDescriptor()->field_count(); ++f) {
+        known.push_back(message->GetDescriptor()->field(f)->name());
+      }
+      return MakeError(
+          ErrorCode::kUnknownField,
+          absl::StrCat(source, ": '", path, "' is no number of a machine; ",
+                       NearestName(names[i], known),
+                       " Fields here: ", absl::StrJoin(known, ", "), "."));
+    }
+    const bool last = i + 1 == names.size();
+    const auto type = field->cpp_type();
+    if (last && (type == google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE ||
+                 type == google::protobuf::FieldDescriptor::CPPTYPE_INT64)) {
+      return Number{message, field};
+    }
+    if (last || type != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) break;
+    message = message->GetReflection()->MutableMessage(message, field);
+  }
+  return MakeError(
+      ErrorCode::kUnknownField,
+      absl::StrCat(source, ": '", path, "' is no number of a machine, as clock_hz or ",
+                   "dram.access_ns are."));
+}
+
+// The ranges of the fields that nobody knows, the latest of each.
+absl::StatusOr<std::vector<UnknownField>> UnknownsOf(proto::Machine& m,
+                                                     absl::string_view source) {
+  std::vector<UnknownField> out;
+  for (const proto::UnknownField& u : m.unknown()) {
+    TATAMI_ASSIGN_OR_RETURN(const Number number, FindNumber(u.field(), source, m));
+    if (!(std::isfinite(u.low()) && std::isfinite(u.high()) && u.low() < u.high()) ||
+        u.source().empty()) {
+      return MakeError(
+          ErrorCode::kUnknownField,
+          absl::StrCat(source, ": unknown field ", u.field(), " may be ", u.low(),
+                       " to ", u.high(), "; it needs low below high and a source."));
+    }
+    const UnknownField field{.field = u.field(),
+                             .value = number.Get(),
+                             .low = u.low(),
+                             .high = u.high(),
+                             .source = u.source()};
+    const auto earlier = std::find_if(
+        out.begin(), out.end(), [&](const auto& o) { return o.field == field.field; });
+    if (earlier == out.end()) {
+      out.push_back(field);
+    } else {
+      *earlier = field;
+    }
+  }
+  return out;
+}
+
 Grid FromProto(const proto::Grid& grid) { return {grid.rows(), grid.cols()}; }
 
 MachineSpec FromProto(const proto::Machine& m) {
@@ -137,6 +220,12 @@ MachineSpec FromProto(const proto::Machine& m) {
                .access_ns = m.dram().access_ns(),
                .ethernet_bytes_per_s = m.dram().ethernet_bytes_per_s(),
                .pcie_bytes_per_s = m.dram().pcie_bytes_per_s()};
+  if (m.has_pacing()) spec.pacing = m.pacing();
+  spec.superstep_start_ns = m.superstep_start_ns();
+  spec.call_start_ns = m.call_start_ns();
+  if (m.has_matrix_unit_rows()) spec.matrix_unit_rows = m.matrix_unit_rows();
+  if (m.has_matrix_unit_cols()) spec.matrix_unit_cols = m.matrix_unit_cols();
+  if (m.has_matrix_unit_depth()) spec.matrix_unit_depth = m.matrix_unit_depth();
   return spec;
 }
 
@@ -216,6 +305,12 @@ std::vector<Bound> Bounds(const MachineSpec& s) {
       {"dram.access_ns", s.dram.access_ns, dram_min},
       {"dram.ethernet_bytes_per_s", s.dram.ethernet_bytes_per_s, 0},
       {"dram.pcie_bytes_per_s", s.dram.pcie_bytes_per_s, 0},
+      {"pacing", s.pacing, positive},
+      {"superstep_start_ns", s.superstep_start_ns, 0},
+      {"call_start_ns", s.call_start_ns, 0},
+      {"matrix_unit_rows", d(s.matrix_unit_rows), 1},
+      {"matrix_unit_cols", d(s.matrix_unit_cols), 1},
+      {"matrix_unit_depth", d(s.matrix_unit_depth), 1},
   };
 }
 
@@ -252,6 +347,11 @@ absl::Status Check(const MachineSpec& s, absl::string_view source) {
                                s.die_nodes_usable, " usable and ", logical_nodes,
                                " logical; each must be at most the one before."));
   }
+  if (s.pacing > 1) {
+    return refuse(
+        absl::StrCat("pacing is ", s.pacing,
+                     "; no exchange is faster than its links, so at most 1."));
+  }
   if (s.code_bytes_reserved >= s.sram_bytes) {
     return refuse(absl::StrCat("code_bytes_reserved ", s.code_bytes_reserved,
                                " leaves nothing of sram_bytes ", s.sram_bytes, "."));
@@ -263,13 +363,19 @@ absl::Status Check(const MachineSpec& s, absl::string_view source) {
 
 absl::StatusOr<MachineSpec> MachineFromText(absl::string_view text,
                                             absl::string_view source,
-                                            const HostFacts& host) {
+                                            const HostFacts& host,
+                                            const MachineOverrides& overrides) {
   TATAMI_ASSIGN_OR_RETURN(proto::Machine m, ParseMerged(text, source, 0));
   if (m.has_host_probe()) {
     const proto::HostProbe probe = m.host_probe();
     TATAMI_RETURN_IF_ERROR(ApplyHost(probe, host, source, m));
   }
+  for (const auto& [field, value] : overrides) {
+    TATAMI_ASSIGN_OR_RETURN(const Number number, FindNumber(field, source, m));
+    number.Set(value);
+  }
   MachineSpec spec = FromProto(m);
+  TATAMI_ASSIGN_OR_RETURN(spec.unknowns, UnknownsOf(m, source));
   TATAMI_RETURN_IF_ERROR(Check(spec, source));
   return spec;
 }

@@ -20,9 +20,10 @@ const std::vector<EmbeddedMachine>& EmbeddedMachines();
 
 // Parses `text`, merges it over its base machines and checks that every number which a
 // machine needs is there and in range. Fails with kUnknownField, or kUnknownMachine
-// when the base is not compiled in.
+// when the base is not compiled in. `overrides` are set last.
 absl::StatusOr<MachineSpec> MachineFromText(absl::string_view text,
                                             absl::string_view source,
-                                            const HostFacts& host);
+                                            const HostFacts& host,
+                                            const MachineOverrides& overrides);
 
 }  // namespace tatami::internal_machine

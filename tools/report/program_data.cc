@@ -88,7 +88,7 @@ class StepCounter {
   json Count(const ExchangeOp& e) {
     LinkBytes logical(p_.mesh);
     AddLinkBytes(p_, e, logical);
-    const LinkBytes links = PhysicalLinks(p_, logical);
+    const LinkBytes links = p_.site ? LinksOfGrid(*p_.site, logical) : logical;
     links_.Add(links);
     const std::string combine =
         e.resolve.empty() ? ""
