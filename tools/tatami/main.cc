@@ -39,6 +39,7 @@ int Main(int argc, char** argv) {
   AddTrainCommand(app, outcome);
   AddCompileCommand(app, outcome);
   AddBenchCommand(app, outcome);
+  AddSimulateCommand(app, outcome);
   AddInspectCommand(app, outcome);
   AddModelsCommand(app, outcome);
   AddMachinesCommand(app, outcome);
