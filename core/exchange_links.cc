@@ -18,14 +18,14 @@ void AddLineSums(const Placement& to, const AxisList& resolve, int64_t bytes,
       const LineSumRange& range = ranges[place];
       if (range.root != place) continue;
       const int64_t size = NumElements(to.BoxAt({r, c}, mesh)) * bytes;
-      const auto add = [&](int64_t begin, int64_t end) {
-        if (rows) loads.AddAlongColumn({begin, c}, end, size);
-        if (!rows) loads.AddAlongRow({r, begin}, end, size);
+      const auto add = [&](int64_t begin, int64_t end, Leg leg) {
+        if (rows) loads.AddAlongColumn({begin, c}, end, size, leg);
+        if (!rows) loads.AddAlongRow({r, begin}, end, size, leg);
       };
-      add(range.first_term, place);
-      add(range.last_term, place);
-      add(place, range.first);
-      add(place, range.last);
+      add(range.first_term, place, Leg::kIn);
+      add(range.last_term, place, Leg::kIn);
+      add(place, range.first, Leg::kOut);
+      add(place, range.last, Leg::kOut);
     }
   }
 }

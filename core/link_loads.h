@@ -41,6 +41,10 @@ struct Stretch {
   int64_t from = 0, to = 0;
 };
 
+// What goes out again from where it came together goes after that.
+enum class Leg { kIn, kOut };
+constexpr int kLegs = 2;
+
 // Keeps what begins and what ends at each link, so that a stretch of any length costs
 // two additions.
 class LinkLoads {
@@ -56,31 +60,38 @@ class LinkLoads {
 
   // `bytes` over the links from a node of the block to another of its row or of its
   // column.
-  void AddAlongRow(NodeCoord from, int64_t to_col, int64_t bytes) {
+  void AddAlongRow(NodeCoord from, int64_t to_col, int64_t bytes, Leg leg = Leg::kIn) {
     Add(from, {from.row, to_col},
         to_col > from.col ? LinkBytes::kEast : LinkBytes::kWest, bytes);
-    MeasureRow(from.col, to_col);
+    MeasureRow(from.col, to_col, leg);
   }
-  void AddAlongColumn(NodeCoord from, int64_t to_row, int64_t bytes) {
+  void AddAlongColumn(NodeCoord from, int64_t to_row, int64_t bytes,
+                      Leg leg = Leg::kIn) {
     Add(from, {to_row, from.col},
         to_row > from.row ? LinkBytes::kSouth : LinkBytes::kNorth, bytes);
-    MeasureColumn(from.row, to_row);
+    MeasureColumn(from.row, to_row, leg);
   }
   // The counts of the four links that leave the node.
   int64_t* Leaving(NodeCoord node) { return &passing_.raw()[block_.Index(node) * 4]; }
   // Something goes this way along a row or a column.
-  void MeasureRow(int64_t from_col, int64_t to_col) {
-    if (distances_ != nullptr) Measure(from_col, to_col, distances_->col_ps, row_);
+  void MeasureRow(int64_t from_col, int64_t to_col, Leg leg = Leg::kIn) {
+    if (distances_ == nullptr) return;
+    Measure(from_col, to_col, distances_->col_ps, row_[static_cast<int>(leg)]);
   }
-  void MeasureColumn(int64_t from_row, int64_t to_row) {
-    if (distances_ != nullptr) Measure(from_row, to_row, distances_->row_ps, column_);
+  void MeasureColumn(int64_t from_row, int64_t to_row, Leg leg = Leg::kIn) {
+    if (distances_ == nullptr) return;
+    Measure(from_row, to_row, distances_->row_ps, column_[static_cast<int>(leg)]);
   }
 
   // By link of the block, its first node at (0,0).
   LinkBytes Sum() const;
   // The longest that was measured.
-  Stretch longest_along_row() const { return row_.stretch; }
-  Stretch longest_along_column() const { return column_.stretch; }
+  Stretch longest_along_row(Leg leg) const {
+    return row_[static_cast<int>(leg)].stretch;
+  }
+  Stretch longest_along_column(Leg leg) const {
+    return column_[static_cast<int>(leg)].stretch;
+  }
 
  private:
   struct Longest {
@@ -101,7 +112,7 @@ class LinkLoads {
   MeshBlock block_;
   const MeshDistances* distances_;
   LinkBytes changes_, passing_;
-  Longest row_, column_;
+  Longest row_[kLegs], column_[kLegs];
 };
 
 }  // namespace tatami

@@ -34,8 +34,10 @@ class Counter {
   }
 
   PhaseLoads Take() {
-    for (int k = 0; k < kLinkKinds; ++k) {
-      out_.way.links[k] = along_row_.links[k] + along_column_.links[k];
+    for (int l = 0; l < kLegs; ++l) {
+      for (int k = 0; k < kLinkKinds; ++k) {
+        out_.way.links[k] += along_row_[l].links[k] + along_column_[l].links[k];
+      }
     }
     return out_;
   }
@@ -62,8 +64,11 @@ class Counter {
     } else {
       AddLinks(loads.Sum(), block, count);
     }
-    AddWay(loads.longest_along_row(), links_.kinds.col, along_row_);
-    AddWay(loads.longest_along_column(), links_.kinds.row, along_column_);
+    for (const Leg leg : {Leg::kIn, Leg::kOut}) {
+      const int l = static_cast<int>(leg);
+      AddWay(loads.longest_along_row(leg), links_.kinds.col, along_row_[l]);
+      AddWay(loads.longest_along_column(leg), links_.kinds.row, along_column_[l]);
+    }
   }
 
   void AddLinks(const LinkBytes& loads, const MeshBlock& block, int64_t count) {
@@ -105,7 +110,7 @@ class Counter {
   const MeshLinks& links_;
   const MeshSite* site_;
   int64_t hops_ = 1;  // most between neighbours of the mesh
-  WayLinks along_row_, along_column_;
+  WayLinks along_row_[kLegs], along_column_[kLegs];
   PhaseLoads out_;
 };
 

@@ -24,7 +24,8 @@ struct PhaseLoads {
   int64_t added = 0;         // elements, by the node that adds most
   int64_t copied_bytes = 0;  // within the SRAM of the node that copies most
   int64_t chain = 0;         // most terms added one after the other
-  // The longest way along a row, and then the longest along a column.
+  // The longest way along a row, and then the longest along a column; of sums, to where
+  // they come together and out again.
   WayLinks way;
 };
 
