@@ -39,7 +39,7 @@ std::string LargerMachines(int64_t rows, int64_t cols) {
   for (const std::string& name : MachineNames()) {
     const absl::StatusOr<MachineSpec> machine = LoadMachine(name);
     // A host is what the user has, not what he may choose.
-    if (!machine.ok() || machine->any_rectangle) continue;
+    if (!machine.ok() || machine->any_rectangle || machine->baseline) continue;
     if (Hosts(*machine, rows, cols)) fits.push_back(*machine);
   }
   std::sort(fits.begin(), fits.end(), [](const MachineSpec& a, const MachineSpec& b) {

@@ -58,6 +58,8 @@ struct MachineSpec {
   // Nodes reach each other at one cost (cores of a host): a mesh need not follow the
   // grid, only its node count is limited.
   bool any_rectangle = false;
+  // Only compared with: never proposed to who trains on another machine.
+  bool baseline = false;
 
   double clock_hz = 0;
   int64_t sram_bytes = 0;           // of one node, code included
@@ -68,6 +70,8 @@ struct MachineSpec {
   int64_t sram_load_ports = 0;      // each moves sram_port_bytes a cycle
   int64_t sram_store_ports = 0;
   int64_t sram_port_bytes = 0;
+  int64_t mesh_port_bytes =
+      0;  // a cycle from the mesh into SRAM, and as many out of it
 
   int64_t packet_bytes = 0;         // smallest unit on a link
   double link_bytes_per_s = 0;      // between neighbouring nodes of one die

@@ -197,6 +197,7 @@ MachineSpec FromProto(const proto::Machine& m) {
   if (m.has_tile_dies()) spec.tile_dies = FromProto(m.tile_dies());
   if (m.has_tiles()) spec.tiles = FromProto(m.tiles());
   spec.any_rectangle = m.any_rectangle();
+  spec.baseline = m.baseline();
   spec.clock_hz = m.clock_hz();
   spec.sram_bytes = m.sram_bytes();
   spec.code_bytes_reserved = m.code_bytes_reserved();
@@ -206,6 +207,8 @@ MachineSpec FromProto(const proto::Machine& m) {
   spec.sram_load_ports = m.sram_load_ports();
   spec.sram_store_ports = m.sram_store_ports();
   spec.sram_port_bytes = m.sram_port_bytes();
+  spec.mesh_port_bytes =
+      m.has_mesh_port_bytes() ? m.mesh_port_bytes() : m.sram_port_bytes();
   spec.packet_bytes = m.packet_bytes();
   spec.link_bytes_per_s = m.link_packets_per_cycle() * m.packet_bytes() * m.clock_hz();
   spec.hop_ns = m.hop_cycles() / m.clock_hz() * 1e9;
@@ -291,6 +294,7 @@ std::vector<Bound> Bounds(const MachineSpec& s) {
       {"sram_load_ports", d(s.sram_load_ports), 1},
       {"sram_store_ports", d(s.sram_store_ports), 1},
       {"sram_port_bytes", d(s.sram_port_bytes), 1},
+      {"mesh_port_bytes", d(s.mesh_port_bytes), 1},
       {"packet_bytes", d(s.packet_bytes), 1},
       {"link_packets_per_cycle", s.link_bytes_per_s, positive},
       {"hop_cycles", s.hop_ns, positive},

@@ -73,7 +73,7 @@ class Timer {
       add(LinkKindName(k), loads.busiest[k], links_.bytes_per_ns[k] * pacing);
     }
     const double port =
-        static_cast<double>(machine_.sram_port_bytes) * machine_.clock_hz * 1e-9;
+        static_cast<double>(machine_.mesh_port_bytes) * machine_.clock_hz * 1e-9;
     add("mesh port", loads.port_bytes, port);
     // A multiply-add counts as two operations, and one is used.
     add("adders", loads.added, machine_.vector_flops_per_s / 2 * 1e-9);

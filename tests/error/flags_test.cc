@@ -160,19 +160,20 @@ TEST(Flags, AModelThatTrainCannotFeedIsRefused) {
 TEST(Flags, AnUnknownMachineGetsItsNearestName) {
   const Scratch scratch;
   const std::string message =
-      "E0103: no machine is named 'd1_dye'; did you mean 'd1_die'? Known: d1_die, "
-      "dojo_exapod, dojo_tile, dojo_tray, host, or the path of a .textproto file.";
+      "E0103: no machine is named 'd1_dye'; did you mean 'd1_die'? Known: a100_dgx, "
+      "d1_die, dojo_exapod, dojo_tile, dojo_tray, h100_dgx, host, or the path of a "
+      ".textproto file.";
   ExpectRefused(scratch, Train({"--machine", "d1_dye"}), kUsage, message);
   EXPECT_EQ(SampleOfPage("E0103"), message);
   ExpectRefused(scratch, Train({"--machine", "none.textproto"}), kUsage,
                 "E0103: cannot read machine file 'none.textproto', or it is empty. "
-                "Check the path, or name a machine compiled in: d1_die, dojo_exapod, "
-                "dojo_tile, dojo_tray, host.");
+                "Check the path, or name a machine compiled in: a100_dgx, d1_die, "
+                "dojo_exapod, dojo_tile, dojo_tray, h100_dgx, host.");
   scratch.Write("m.textproto", "name: 'mine'\nbase: 'd1_dye'\n");
   ExpectRefused(scratch, Train({"--machine", "m.textproto"}), kUsage,
                 "E0103: m.textproto: base 'd1_dye' is not a machine compiled in; did "
-                "you mean 'd1_die'? Known: d1_die, dojo_exapod, dojo_tile, dojo_tray, "
-                "host.");
+                "you mean 'd1_die'? Known: a100_dgx, d1_die, dojo_exapod, dojo_tile, "
+                "dojo_tray, h100_dgx, host.");
 }
 
 TEST(Flags, AFieldThatNoMachineHasIsNamedWithItsPlace) {

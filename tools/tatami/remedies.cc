@@ -64,7 +64,8 @@ std::vector<Idea> LargerMeshes(const TrainingChoice& base, double nodes_min) {
   if (!out.empty() || base.model.machine.name == "host") return out;
   for (const std::string& name : MachineNames()) {
     const auto machine = LoadMachine(name);
-    if (machine.ok() && name != "host" && name != base.model.machine.name &&
+    if (machine.ok() && !machine->baseline && name != "host" &&
+        name != base.model.machine.name &&
         machine->sram_bytes >= base.model.machine.sram_bytes) {
       grow(*machine, true);
     }
