@@ -134,5 +134,29 @@ TEST(Json, BenchCollectives) {
   EXPECT_LE(object["ratio"], 1.3);
 }
 
+TEST(Json, BenchNetwork) {
+  const Scratch scratch;
+  const auto object = RunJson(scratch, {"bench", "network", "--mesh", "8x8"});
+  EXPECT_THAT(KeysOf(object),
+              IsSupersetOf({"name", "ours", "peer", "ratio", "unit", "runs", "patterns",
+                            "node_cycles_per_s", "node_cycles_per_s_peer"}));
+  EXPECT_EQ(object["name"], "network 8x8");
+  ASSERT_EQ(object["patterns"].size(), 5u);
+  EXPECT_EQ(object["patterns"][0]["pattern"], "uniform");
+  EXPECT_EQ(object["ours"], object["patterns"][0]["saturation"]);
+  EXPECT_EQ(object["peer"], 0.426);
+  EXPECT_NEAR(object["ratio"], 1, 0.05);
+  // Half of a row's uniform traffic crosses one link of the middle, twice over.
+  EXPECT_EQ(object["patterns"][0]["bound"], 0.5);
+  EXPECT_LE(object["patterns"][0]["unpaced_efficiency"],
+            object["patterns"][0]["paced_efficiency"]);
+
+  // Nobody published this mesh, and it cannot be transposed.
+  const auto other = RunJson(scratch, {"bench", "network", "--mesh", "3x4"});
+  EXPECT_EQ(other["patterns"].size(), 4u);
+  EXPECT_TRUE(other["peer"].is_null());
+  EXPECT_TRUE(other["ratio"].is_null());
+}
+
 }  // namespace
 }  // namespace tatami::testing

@@ -21,10 +21,11 @@ struct CommandOutcome {
 
 void AddTrainCommand(CLI::App& app, CommandOutcome& outcome);
 void AddCompileCommand(CLI::App& app, CommandOutcome& outcome);
-void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
-// The subcommand of `bench`.
-void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
+void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
+// Subcommands of `bench`.
+void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);
