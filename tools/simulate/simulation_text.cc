@@ -60,6 +60,35 @@ void AppendUnknowns(const Simulation& s, std::string& out) {
   }
 }
 
+void AppendIngest(const Program& program, const Simulation& s, const StepFacts& facts,
+                  std::string& out) {
+  const IngestRate ingest = IngestOf(program, s.machine, s.time.step_ns);
+  absl::StrAppend(&out, absl::StrFormat("  inputs: %.2f MB a step, %.3g GB/s",
+                                        ingest.bytes_per_step * 1e-6,
+                                        ingest.wanted_bytes_per_s * 1e-9));
+  if (ingest.cards_bytes_per_s > 0) {
+    absl::StrAppend(&out,
+                    absl::StrFormat("; cards take %.4g GB/s",  //
+                                    ingest.cards_bytes_per_s * 1e-9));
+    absl::StrAppend(
+        &out, ingest.wait_ns > 0
+                  ? absl::StrFormat("; each step waits\n  %s", TimeText(ingest.wait_ns))
+                  : "");
+  }
+  absl::StrAppend(&out, "\n");
+  if (!facts.video || facts.samples == 0) return;
+  const VideoNeeds needs = NeedsOf(
+      *facts.video, static_cast<double>(facts.samples * facts.frames_per_sample),
+      s.time.step_ns);
+  absl::StrAppend(
+      &out, absl::StrFormat("  %.4g frames a day, %.3g %% of them trained on: %.4g "
+                            "frames/s want\n  %.4g machines like this and %.4g hosts "
+                            "that decode %.4g frames/s each\n",
+                            facts.video->frames_per_day, 100 * facts.video->selected,
+                            needs.frames_per_s, needs.machines, needs.hosts,
+                            facts.video->decoded_per_host_s));
+}
+
 }  // namespace
 
 std::string PhaseName(const Program& program, const PhaseTime& phase) {
@@ -79,8 +108,9 @@ std::string PhaseName(const Program& program, const PhaseTime& phase) {
 }
 
 std::string SimulationText(const Program& program, const Simulation& s,
-                           int64_t samples) {
+                           const StepFacts& facts) {
   const StepTime& t = s.time;
+  const int64_t samples = facts.samples;
   std::string out =
       absl::StrFormat("%s on %s %s: %s a step (modelled), mostly %s\n", program.model,
                       s.machine.name, program.mesh.ToString(), TimeText(t.step_ns),
@@ -105,8 +135,9 @@ std::string SimulationText(const Program& program, const Simulation& s,
                       100 * t.utilization),
       absl::StrFormat("  %.1f MiB over links; SRAM peak %.1f of %.1f KiB\n",
                       TotalLinkBytes(s.loads) / 1048576.0,
-                      program.peak_bytes() / 1024.0, program.sram_bytes / 1024.0),
-      "where the time goes\n");
+                      program.peak_bytes() / 1024.0, program.sram_bytes / 1024.0));
+  AppendIngest(program, s, facts, out);
+  absl::StrAppend(&out, "where the time goes\n");
   for (const ResourceTime& r : t.attribution) {
     absl::StrAppend(&out, absl::StrFormat("  %-26s %10s %6.1f %%\n", r.resource,
                                           TimeText(r.ns), Percent(r.ns, t.step_ns)));
@@ -128,8 +159,9 @@ std::string SimulationText(const Program& program, const Simulation& s,
 }
 
 nlohmann::json SimulationJson(const Program& program, const Simulation& s,
-                              int64_t samples) {
+                              const StepFacts& facts) {
   const StepTime& t = s.time;
+  const int64_t samples = facts.samples;
   nlohmann::json binding = nlohmann::json::array(), attribution = binding,
                  unknowns = binding;
   for (const PhaseTime* phase : LongestPhases(t)) {
@@ -175,6 +207,19 @@ nlohmann::json SimulationJson(const Program& program, const Simulation& s,
                            {"program_hash", program.Hash()},
                            {"wall_s", s.wall_s},
                            {"peak_rss_bytes", s.peak_rss_bytes}};
+  const IngestRate ingest = IngestOf(program, s.machine, t.step_ns);
+  object["ingest"] = {{"bytes_per_step", ingest.bytes_per_step},
+                      {"wanted_bytes_per_s", ingest.wanted_bytes_per_s},
+                      {"cards_bytes_per_s", ingest.cards_bytes_per_s},
+                      {"wait_ns", ingest.wait_ns}};
+  if (facts.video && samples > 0) {
+    const VideoNeeds needs =
+        NeedsOf(*facts.video, static_cast<double>(samples * facts.frames_per_sample),
+                t.step_ns);
+    object["video"] = {{"frames_per_s", needs.frames_per_s},
+                       {"machines", needs.machines},
+                       {"hosts", needs.hosts}};
+  }
   if (samples > 0) {
     object["samples"] = samples;
     object["samples_per_s"] = samples / s.step_s();

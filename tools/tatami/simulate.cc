@@ -3,12 +3,14 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "core/error.h"
 #include "core/proto/wire.h"
 #include "core/status_macros.h"
@@ -28,6 +30,8 @@ struct SimulateFlags {
   ModelFlags model;
   std::string optimizer = "adamw", program_file, trace;
   std::vector<std::string> settings, sweeps;
+  double frames_per_day = 0, decode_rate = 1000;
+  std::string select = "100%";
   bool flat = false, json = false;
 };
 
@@ -74,10 +78,31 @@ absl::StatusOr<Sweep> ParseSweep(const std::string& text) {
   return sweep;
 }
 
+// "1%" or "0.01"; nullopt where no video load is given.
+absl::StatusOr<std::optional<VideoLoad>> ParseVideoLoad(const SimulateFlags& flags) {
+  if (flags.frames_per_day == 0) return std::nullopt;
+  absl::string_view text = flags.select;
+  const double unit = absl::ConsumeSuffix(&text, "%") ? 0.01 : 1;
+  VideoLoad load{.frames_per_day = flags.frames_per_day,
+                 .decoded_per_host_s = flags.decode_rate};
+  if (!absl::SimpleAtod(text, &load.selected) || !(load.selected * unit > 0) ||
+      !(load.selected * unit <= 1) || !(load.frames_per_day > 0) ||
+      !(load.decoded_per_host_s > 0)) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("--frames_per_day ", flags.frames_per_day, " --select ",
+                     flags.select, " --decode_rate ", flags.decode_rate,
+                     ": rates must be above 0 and a selection above 0 and at most "
+                     "100%, as in --frames_per_day 160e9 --select 1%"));
+  }
+  load.selected *= unit;
+  return load;
+}
+
 struct SimulatedProgram {
   Program program;
   std::string machine;  // name or path
-  int64_t samples = 0;
+  StepFacts facts;
 };
 
 absl::StatusOr<SimulatedProgram> ReadProgram(const SimulateFlags& flags) {
@@ -110,7 +135,8 @@ absl::StatusOr<SimulatedProgram> CompileProgram(const SimulateFlags& flags) {
                           .machine = flags.model.machine.empty()
                                          ? choice.model.preset.machine
                                          : flags.model.machine,
-                          .samples = choice.model.batch};
+                          .facts = {.samples = choice.model.batch,
+                                    .frames_per_sample = choice.model.preset.frames}};
 }
 
 absl::Status RunSimulate(const SimulateFlags& flags) {
@@ -121,9 +147,11 @@ absl::Status RunSimulate(const SimulateFlags& flags) {
   for (const std::string& text : flags.sweeps) {
     TATAMI_ASSIGN_OR_RETURN(sweeps.emplace_back(), ParseSweep(text));
   }
-  TATAMI_ASSIGN_OR_RETURN(const SimulatedProgram target, flags.program_file.empty()
-                                                             ? CompileProgram(flags)
-                                                             : ReadProgram(flags));
+  TATAMI_ASSIGN_OR_RETURN(const std::optional<VideoLoad> video, ParseVideoLoad(flags));
+  TATAMI_ASSIGN_OR_RETURN(SimulatedProgram target, flags.program_file.empty()
+                                                       ? CompileProgram(flags)
+                                                       : ReadProgram(flags));
+  target.facts.video = video;
   TATAMI_ASSIGN_OR_RETURN(const Simulation simulation,
                           SimulateProgram(target.program, target.machine, options));
   if (!flags.trace.empty()) {
@@ -146,12 +174,12 @@ absl::Status RunSimulate(const SimulateFlags& flags) {
     }
   }
   if (flags.json) {
-    nlohmann::json object = SimulationJson(target.program, simulation, target.samples);
+    nlohmann::json object = SimulationJson(target.program, simulation, target.facts);
     if (!sweeps.empty()) object["sweep"] = std::move(swept);
     std::cout << object.dump() << std::endl;
     return absl::OkStatus();
   }
-  std::cout << SimulationText(target.program, simulation, target.samples);
+  std::cout << SimulationText(target.program, simulation, target.facts);
   if (!table.empty()) std::cout << "the same program, if\n" << table;
   std::cout << std::flush;
   return absl::OkStatus();
@@ -186,6 +214,16 @@ void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome) {
                    "machine; repeatable")
       ->allow_extra_args(false)
       ->type_name("FIELD=LOW..HIGH");
+  command->add_option("--frames_per_day", flags->frames_per_day,
+                      "a load of video: how many machines and hosts does it want?");
+  command
+      ->add_option("--select", flags->select,
+                   "the share of those frames that is trained on")
+      ->capture_default_str();
+  command
+      ->add_option("--decode_rate", flags->decode_rate,
+                   "frames a second that one host decodes; an assumption")
+      ->capture_default_str();
   command->add_option("--trace", flags->trace,
                       "write a Chrome trace of the step to this file");
   command->add_flag("--flat", flags->flat,
