@@ -9,15 +9,10 @@
 #include "absl/time/clock.h"
 #include "core/status_macros.h"
 #include "tools/bench/pytorch_peer.h"
+#include "tools/bench/spread.h"
 
 namespace tatami {
 namespace {
-
-double Median(std::vector<double> x) {
-  std::sort(x.begin(), x.end());
-  const size_t n = x.size();
-  return n % 2 == 1 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
 
 // Our side of a comparison, with one untimed step behind it.
 struct Side {
@@ -65,10 +60,10 @@ struct Rates {
 void Conclude(const Rates& ours, const Rates& peer, BenchResult& result) {
   result.ours_runs = ours.wall;
   result.peer_runs = peer.wall;
-  result.ours = Median(ours.wall);
-  result.peer = Median(peer.wall);
+  result.ours = SpreadOf(ours.wall).median;
+  result.peer = SpreadOf(peer.wall).median;
   result.ratio = result.ours / result.peer;
-  result.cpu_ratio = Median(ours.cpu) / Median(peer.cpu);
+  result.cpu_ratio = SpreadOf(ours.cpu).median / SpreadOf(peer.cpu).median;
 }
 
 std::string NameOf(const StepSetup& setup) {
@@ -87,11 +82,11 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
   BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
   TATAMI_ASSIGN_OR_RETURN(Side ours, Side::Create(setup));
   TATAMI_ASSIGN_OR_RETURN(
-      const auto peer,
+      PytorchPeer peer,
       PytorchPeer::Start(setup.preset.name, setup.batch, setup.emulator.threads));
   const std::string formats[] = {"contiguous", "channels_last"};
   for (const std::string& format : formats) {
-    TATAMI_RETURN_IF_ERROR(peer->RunSteps(format, 1).status());
+    TATAMI_RETURN_IF_ERROR(peer.RunSteps(format, 1).status());
   }
   const auto samples = static_cast<double>(options.steps * setup.batch);
   Rates our_rates, peers[2];
@@ -102,11 +97,12 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
     result.losses.push_back(loss);
     for (int f = 0; f < 2; ++f) {
       TATAMI_ASSIGN_OR_RETURN(const RunTime theirs,
-                              peer->RunSteps(formats[f], options.steps));
+                              peer.RunSteps(formats[f], options.steps));
       peers[f].Add(theirs, samples);
     }
   }
-  const int better = Median(peers[0].wall) > Median(peers[1].wall) ? 0 : 1;
+  const int better =
+      SpreadOf(peers[0].wall).median > SpreadOf(peers[1].wall).median ? 0 : 1;
   result.peer_name = absl::StrCat("PyTorch (", formats[better], ")");
   Conclude(our_rates, peers[better], result);
   return result;
@@ -149,7 +145,7 @@ absl::StatusOr<BenchResult> BenchAlone(const StepSetup& setup,
     TATAMI_ASSIGN_OR_RETURN(const double loss, side.runner->Loss());
     result.losses.push_back(loss);
   }
-  result.ours = Median(result.ours_runs);
+  result.ours = SpreadOf(result.ours_runs).median;
   return result;
 }
 

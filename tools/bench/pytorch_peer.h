@@ -1,16 +1,13 @@
-// PyTorch in a process of its own, kept alive between runs, told over a pipe what to
-// run.
+// Training steps of PyTorch, in a process of its own.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tools/bench/line_process.h"
 
 namespace tatami {
 
@@ -22,22 +19,17 @@ struct RunTime {
 class PytorchPeer {
  public:
   // Starts tools/bench/pytorch_step.py with `threads` threads. Error: E0603.
-  static absl::StatusOr<std::unique_ptr<PytorchPeer>> Start(const std::string& model,
-                                                            int64_t batch, int threads);
-  ~PytorchPeer();
-  PytorchPeer(const PytorchPeer&) = delete;
-  PytorchPeer& operator=(const PytorchPeer&) = delete;
+  static absl::StatusOr<PytorchPeer> Start(const std::string& model, int64_t batch,
+                                           int threads);
 
   // What `steps` training steps took. `format` is contiguous or channels_last.
   absl::StatusOr<RunTime> RunSteps(absl::string_view format, int steps);
 
  private:
-  PytorchPeer(pid_t child, FILE* to, FILE* from)
-      : child_(child), to_(to), from_(from) {}
+  explicit PytorchPeer(std::unique_ptr<LineProcess> process)
+      : process_(std::move(process)) {}
 
-  pid_t child_;
-  FILE* to_;
-  FILE* from_;
+  std::unique_ptr<LineProcess> process_;
 };
 
 }  // namespace tatami
