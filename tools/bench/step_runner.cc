@@ -28,20 +28,22 @@ float RandomElement(const StepSetup& setup, absl::string_view name, DType dtype,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& setup) {
-  auto runner = std::unique_ptr<StepRunner>(new StepRunner());
-  runner->setup_ = setup;
+absl::StatusOr<Compiled> CompileStep(const StepSetup& setup) {
   GraphBuilder g(setup.preset.name);
   const BuiltModel model =
       BuildModel(g, setup.preset, setup.batch / setup.micro_batches, Mode::kTrain);
   AddTrainingStep(g, model.loss, model.parameters, setup.optimizer,
                   setup.micro_batches);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
-  TATAMI_ASSIGN_OR_RETURN(
-      runner->compiled_,
-      Compile(
-          std::move(graph), setup.machine,
-          {.mesh = setup.mesh, .live = setup.live, .pinned_plan = setup.pinned_plan}));
+  return Compile(
+      std::move(graph), setup.machine,
+      {.mesh = setup.mesh, .live = setup.live, .pinned_plan = setup.pinned_plan});
+}
+
+absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& setup) {
+  auto runner = std::unique_ptr<StepRunner>(new StepRunner());
+  runner->setup_ = setup;
+  TATAMI_ASSIGN_OR_RETURN(runner->compiled_, CompileStep(setup));
   runner->transport_ = MakeSingleTransport();
   const auto program = std::make_shared<const Program>(runner->compiled_.program);
   TATAMI_ASSIGN_OR_RETURN(

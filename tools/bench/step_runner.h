@@ -35,6 +35,9 @@ struct StepSetup {
   EmulatorOptions emulator;
 };
 
+// Builds and compiles the training step. Errors: those of Compile.
+absl::StatusOr<Compiled> CompileStep(const StepSetup& setup);
+
 using FeedBytes = std::map<std::string, std::vector<std::byte>>;
 
 class StepRunner {

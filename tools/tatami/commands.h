@@ -21,6 +21,10 @@ struct CommandOutcome {
 
 void AddTrainCommand(CLI::App& app, CommandOutcome& outcome);
 void AddCompileCommand(CLI::App& app, CommandOutcome& outcome);
+// Subcommands of `bench`.
+void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
+void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
 // Subcommands of `bench`.
