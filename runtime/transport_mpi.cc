@@ -196,7 +196,49 @@ class MpiTransport : public Transport {
   std::vector<Pattern> patterns_;
 };
 
+class MpiCollectives : public CollectivePeer {
+ public:
+  explicit MpiCollectives(MPI_Comm communicator) : communicator_(communicator) {}
+  ~MpiCollectives() override { MPI_Comm_free(&communicator_); }
+
+  std::string name() const override {
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    MPI_Get_library_version(text, &length);
+    const absl::string_view version(text, length);
+    return std::string(version.substr(0, version.find(',')));
+  }
+  absl::Status AllReduce(absl::Span<const float> mine, absl::Span<float> sum) override {
+    return FromMpi(MPI_Allreduce(mine.data(), sum.data(), static_cast<int>(sum.size()),
+                                 MPI_FLOAT, MPI_SUM, communicator_),
+                   "Allreduce");
+  }
+  absl::Status ReduceScatter(absl::Span<const float> mine,
+                             absl::Span<float> part) override {
+    return FromMpi(MPI_Reduce_scatter_block(mine.data(), part.data(),
+                                            static_cast<int>(part.size()), MPI_FLOAT,
+                                            MPI_SUM, communicator_),
+                   "Reduce_scatter_block");
+  }
+  absl::Status AllGather(absl::Span<const float> part, absl::Span<float> all) override {
+    const int n = static_cast<int>(part.size());
+    return FromMpi(MPI_Allgather(part.data(), n, MPI_FLOAT, all.data(), n, MPI_FLOAT,
+                                 communicator_),
+                   "Allgather");
+  }
+
+ private:
+  MPI_Comm communicator_;
+};
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<CollectivePeer>> MakeMpiCollectives() {
+  MPI_Comm communicator = MPI_COMM_NULL;
+  TATAMI_RETURN_IF_ERROR(
+      FromMpi(MPI_Comm_dup(MPI_COMM_WORLD, &communicator), "Comm_dup"));
+  return std::make_unique<MpiCollectives>(communicator);
+}
 
 absl::StatusOr<std::unique_ptr<Transport>> MakeMpiTransport() {
   int provided = 0;

@@ -3,12 +3,17 @@
 
 #include <memory>
 
+#include "runtime/collective_peer.h"
 #include "runtime/transport.h"
 
 namespace tatami {
 
 // Initialises MPI. At most one may be made per process. E0603 when MPI cannot start.
 absl::StatusOr<std::unique_ptr<Transport>> MakeMpiTransport();
+
+// Open MPI's own collectives between all ranks. REQUIRES: a transport of
+// MakeMpiTransport, which outlives it.
+absl::StatusOr<std::unique_ptr<CollectivePeer>> MakeMpiCollectives();
 
 // Waits for all ranks and ends MPI; nothing when it was never initialised. To be called
 // after the transport is gone and only by a rank that succeeded: one that failed must

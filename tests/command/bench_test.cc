@@ -70,5 +70,34 @@ TEST(BenchKernels, OfOneOpOrNone) {
       HasSubstr("E0101: --op: the step does not call 'softmax'; it calls add, "));
 }
 
+// Each collective at each size, agreed upon before it was timed.
+TEST(BenchCollectives, MeasuredBesideOpenMpi) {
+  const Scratch scratch;
+  const auto object = RunBench(scratch, {"collectives", "--against", "openmpi", "--np",
+                                         "2", "--bytes", "4KiB..64KiB", "--runs", "1"});
+  ExpectUsualKeys(object);
+  EXPECT_EQ(object["ranks"], 2);
+  EXPECT_EQ(object["bytes"], 64 << 10);
+  EXPECT_THAT(object["peer_name"].get<std::string>(), HasSubstr("Open MPI"));
+  ASSERT_EQ(object["collectives"].size(), 9);
+  std::set<std::string> names;
+  for (const auto& row : object["collectives"]) {
+    ExpectUsualKeys(row);
+    names.insert(row["name"]);
+  }
+  EXPECT_EQ(names,
+            std::set<std::string>({"all-reduce", "reduce-scatter", "all-gather"}));
+}
+
+TEST(BenchCollectives, RefusesSizesThatRanksCannotShare) {
+  const Scratch scratch;
+  ExpectRefused(
+      scratch,
+      {"bench", "collectives", "--against", "openmpi", "--np", "3", "--bytes", "64KiB"},
+      2,
+      "E0101: --bytes 64KiB: measured sizes rise from a multiple of 12, an f32 "
+      "for each of 3 ranks, to at most 1GiB, as in 64KiB..16MiB");
+}
+
 }  // namespace
 }  // namespace tatami::testing

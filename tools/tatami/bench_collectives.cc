@@ -9,18 +9,23 @@
 #include "core/error.h"
 #include "core/machine.h"
 #include "core/status_macros.h"
+#include "tools/tatami/bench_measured_collectives.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/dead_flag.h"
+#include "tools/tatami/parse_failure.h"
 
 namespace tatami {
 namespace {
 
 struct BenchCollectivesFlags {
-  std::string machine = "d1_die", grid, dead, bytes = "64MiB";
+  std::string machine = "d1_die", grid, dead, bytes, against = "bounds";
+  int np = 2, runs = 7;
   int64_t random_dead = 0;
   uint64_t seed = 1;
   bool json = false;
 };
+
+constexpr absl::string_view kModelledBytes = "64MiB";
 
 absl::StatusOr<LiveMesh> LiveMeshOf(const BenchCollectivesFlags& flags,
                                     const Mesh& grid) {
@@ -193,7 +198,7 @@ void PrintResult(const CollectiveBenchResult& r, const LiveMesh& live,
   PrintTicksAndRow(r, live.grid());
 }
 
-absl::Status RunBenchCollectives(const BenchCollectivesFlags& flags) {
+absl::Status RunModelled(const BenchCollectivesFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const MachineSpec machine, LoadMachine(flags.machine));
   const Mesh die = {machine.die_nodes.rows, machine.die_nodes.cols};
   Mesh grid = die;
@@ -210,7 +215,9 @@ absl::Status RunBenchCollectives(const BenchCollectivesFlags& flags) {
                      "a die. Give a grid up to ",
                      die.ToString(), "."));
   }
-  TATAMI_ASSIGN_OR_RETURN(const int64_t bytes, ParseBytes(flags.bytes));
+  TATAMI_ASSIGN_OR_RETURN(
+      const int64_t bytes,
+      ParseBytes(flags.bytes.empty() ? kModelledBytes : flags.bytes));
   TATAMI_ASSIGN_OR_RETURN(const LiveMesh live, LiveMeshOf(flags, grid));
   const LinkModel link{.bytes_per_s = machine.link_bytes_per_s,
                        .hop_s = machine.hop_ns * 1e-9,
@@ -222,28 +229,47 @@ absl::Status RunBenchCollectives(const BenchCollectivesFlags& flags) {
   return absl::OkStatus();
 }
 
+absl::Status RunBenchCollectives(const BenchCollectivesFlags& flags,
+                                 CommandOutcome& outcome) {
+  if (flags.against == "bounds") return RunModelled(flags);
+  return RunMeasuredCollectives(
+      {.np = flags.np, .runs = flags.runs, .bytes = flags.bytes, .json = flags.json},
+      outcome);
+}
+
 }  // namespace
 
 void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome) {
   auto flags = std::make_shared<BenchCollectivesFlags>();
   CLI::App* command = bench.add_subcommand(
-      "collectives", "modelled and simulated all-reduces beside their lower bounds");
+      "collectives",
+      "modelled beside their lower bounds, or measured beside Open MPI's");
   command->footer(
-      "Example:\n  tatami bench collectives --grid 18x20 --dead \"(3,7),(0,0)\" "
-      "--bytes "
-      "64MiB");
+      "Example:\n"
+      "  tatami bench collectives --grid 18x20 --dead \"(3,7),(0,0)\" --bytes 64MiB\n"
+      "  tatami bench collectives --against openmpi --np 2 --bytes 64KiB..16MiB");
+  command
+      ->add_option("--against", flags->against,
+                   "bounds: modelled on a machine; openmpi: measured here, over ranks")
+      ->check(CLI::IsMember({"bounds", "openmpi"}))
+      ->capture_default_str();
+  command->add_option("--np", flags->np, "ranks, with openmpi")->capture_default_str();
+  command->add_option("--runs", flags->runs, "timed runs of each side, with openmpi")
+      ->check(AtLeast(1))
+      ->capture_default_str();
   command->add_option("--machine", flags->machine, "its link rate and hop latency")
       ->capture_default_str();
   command->add_option("--grid", flags->grid, "physical grid, RxC (default: one die)");
   command->add_option("--dead", flags->dead, kDeadHelp);
   command->add_option("--random_dead", flags->random_dead, "draw so many dead nodes");
   command->add_option("--seed", flags->seed, "of --random_dead")->capture_default_str();
-  command->add_option("--bytes", flags->bytes, "size of the tensor")
-      ->capture_default_str();
+  command->add_option("--bytes", flags->bytes,
+                      "size of the tensor (64MiB); with openmpi a size or a range in "
+                      "steps of 4 (64KiB..16MiB)");
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
   command->callback(
-      [flags, &outcome] { outcome.status = RunBenchCollectives(*flags); });
+      [flags, &outcome] { outcome.status = RunBenchCollectives(*flags, outcome); });
 }
 
 }  // namespace tatami

@@ -14,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/error.h"
+#include "core/status_macros.h"
+#include "runtime/transport_mpi.h"
 
 namespace tatami {
 namespace {
@@ -104,6 +106,18 @@ absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
   const int code = WaitForMpirun(pid);
   if (code > kExitCodeMax) return RankEnded(ranks, code);
   return code;
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> StartTransport(int np) {
+  if (!LaunchedByMpi()) return MakeSingleTransport();
+  TATAMI_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport, MakeMpiTransport());
+  if (transport->size() > 1 && np > 1 && transport->size() != np) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("mpirun started ", transport->size(), " ranks and --np is ", np,
+                     ". Leave --np out under an mpirun of your own."));
+  }
+  return transport;
 }
 
 }  // namespace tatami

@@ -157,18 +157,6 @@ absl::Status CheckTrainable(const ModelChoice& choice, int np) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Transport>> StartTransport(int np) {
-  if (!LaunchedByMpi()) return MakeSingleTransport();
-  TATAMI_ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport, MakeMpiTransport());
-  if (transport->size() > 1 && np > 1 && transport->size() != np) {
-    return MakeError(
-        ErrorCode::kBadFlag,
-        absl::StrCat("mpirun started ", transport->size(), " ranks and --np is ", np,
-                     ". Leave --np out under an mpirun of your own."));
-  }
-  return transport;
-}
-
 // Rank 0 alone tries batches and tells what it found; `largest` is its line about it.
 absl::Status AgreeOnBatchMax(Transport& transport, int64_t most,
                              TrainingChoice& training, std::string& largest) {
