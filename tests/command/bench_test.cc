@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/run_tatami.h"
+#include "tools/bench/scaling_record.h"
 
 namespace tatami::testing {
 namespace {
@@ -97,6 +98,103 @@ TEST(BenchCollectives, RefusesSizesThatRanksCannotShare) {
       2,
       "E0101: --bytes 64KiB: measured sizes rise from a multiple of 12, an f32 "
       "for each of 3 ranks, to at most 1GiB, as in 64KiB..16MiB");
+}
+
+// The curves in the file are those that --json tells, and their figures belong
+// together.
+TEST(BenchScaling, WritesTheCurvesOfBothSides) {
+  const Scratch scratch;
+  const auto object =
+      RunBench(scratch, {"scaling", "--model", "drivenet-tiny", "--batch", "4", "--np",
+                         "1,2", "--runs", "2", "--steps", "1", "--out", "curve.json"});
+  ExpectUsualKeys(object);
+  const auto records = ReadScalingRecords(scratch.path() + "/curve.json");
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 4);
+  for (size_t i = 0; i < 4; ++i) {
+    const ScalingRecord& r = (*records)[i];
+    EXPECT_EQ(nlohmann::json::parse(ToJsonLine(r)), object["records"][i]);
+    EXPECT_EQ(r.scaling, i < 2 ? Scaling::kStrong : Scaling::kWeak);
+    EXPECT_EQ(r.mode, ScalingMode::kMeasured);
+    EXPECT_THAT(r.software, HasSubstr(i % 2 == 0 ? "tatami" : "PyTorch"));
+    ASSERT_EQ(r.points.size(), 2);
+    for (const ScalingPoint& p : r.points) {
+      const double samples = r.scaling == Scaling::kStrong ? 4 : 4.0 * p.chips;
+      EXPECT_NEAR(p.samples_per_s * p.step_s, samples, 1e-9);
+      EXPECT_EQ(p.parts.has_value(), i % 2 == 0);
+      if (p.parts) {
+        EXPECT_GT(p.parts->compute_s, 0);
+      }
+    }
+    EXPECT_EQ(r.points[0].efficiency, 1);
+    EXPECT_EQ(r.points[1].chips, 2);
+    // Two runs: the median is the mean of the two.
+    EXPECT_NEAR(r.points[1].efficiency,
+                (r.points[1].efficiency_min + r.points[1].efficiency_max) / 2, 1e-9);
+  }
+  EXPECT_EQ((*records)[0].points[0], (*records)[2].points[0]);  // one group serves both
+  EXPECT_EQ((*records)[0].points[0].parts->wait_s, 0);          // for no other rank
+}
+
+TEST(BenchScaling, RefusesWhatCannotBeMeasured) {
+  const Scratch scratch;
+  ExpectRefused(
+      scratch, {"bench", "scaling", "--model", "drivenet-tiny", "--batch", "3"}, 2,
+      "E0101: --batch 3 cannot be shared by 2 processes of PyTorch, which each "
+      "take as many samples. Give a multiple of 2, or --against none.");
+  ExpectRefused(scratch, {"bench", "scaling", "--np", "2,1"}, 2,
+                "E0101: --np is a list of ascending numbers of ranks, as 1,2 or 1,2,4; "
+                "got '2,1'");
+  ExpectRefused(
+      scratch, {"bench", "scaling", "--machine", "d1_die"}, 2,
+      "E0101: --machine d1_die without --np: scaling is measured over ranks of "
+      "this computer, which emulate the machine. Add --np 1,2.");
+}
+
+// A mesh of an emulated machine is shared by the ranks, and wider where scaling is
+// weak.
+TEST(BenchScaling, SharesAnEmulatedMesh) {
+  const Scratch scratch;
+  const auto object =
+      RunBench(scratch, {"scaling", "--model", "drivenet-tiny", "--machine", "d1_die",
+                         "--mesh", "2x2", "--np", "2", "--against", "none", "--runs",
+                         "1", "--steps", "1"});
+  ASSERT_EQ(object["records"].size(), 2);
+  EXPECT_THAT(object["records"][0]["software"].get<std::string>(),
+              HasSubstr("emulating d1_die 2x2"));
+  EXPECT_FALSE(object.contains("peer_efficiency"));
+}
+
+TEST(BenchGpu, RefusesWithoutOne) {
+  const Scratch scratch;
+  const Outcome outcome = RunTatami(
+      {"bench", "gpu", "--model", "drivenet-tiny"},
+      {.folder = scratch.path(), .environment = {{"CUDA_VISIBLE_DEVICES", ""}}});
+  EXPECT_EQ(outcome.exit_code, 6);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.Message(), HasSubstr("finds no GPU here. Run this on a computer "
+                                           "with one and a PyTorch made for it"));
+}
+
+// On the processor, what it would do on a GPU.
+TEST(BenchGpu, WritesRecords) {
+  const Scratch scratch;
+  const auto object =
+      RunBench(scratch, {"gpu", "--model", "drivenet-tiny", "--batch", "2", "--runs",
+                         "3", "--steps", "1", "--device", "cpu", "--out", "gpu.json"});
+  const auto records = ReadScalingRecords(scratch.path() + "/gpu.json");
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 2);
+  EXPECT_EQ((*records)[0].precision, "bf16");
+  EXPECT_EQ((*records)[1].precision, "f32");
+  for (const ScalingRecord& r : *records) {
+    EXPECT_EQ(r.model, "drivenet-tiny");
+    EXPECT_EQ(r.scaling, Scaling::kWeak);
+    EXPECT_THAT(r.software, HasSubstr("PyTorch "));
+    ASSERT_EQ(r.points.size(), 1);
+    EXPECT_NEAR(r.points[0].samples_per_s * r.points[0].step_s, 2, 1e-9);
+  }
+  EXPECT_EQ(object["peer"], (*records)[0].points[0].samples_per_s);
 }
 
 }  // namespace

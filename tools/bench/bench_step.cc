@@ -1,7 +1,6 @@
 #include "tools/bench/bench_step.h"
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 #include <map>
 
@@ -14,31 +13,7 @@
 namespace tatami {
 namespace {
 
-// Our side of a comparison, with one untimed step behind it.
-struct Side {
-  std::unique_ptr<StepRunner> runner;
-  FeedBytes feeds;  // the same for every step, as the peer's tensors are
-  int64_t steps = 0;
-
-  static absl::StatusOr<Side> Create(const StepSetup& setup) {
-    Side side;
-    TATAMI_ASSIGN_OR_RETURN(side.runner, StepRunner::Create(setup));
-    side.feeds = side.runner->RandomFeeds(0);
-    TATAMI_RETURN_IF_ERROR(side.Step());
-    return side;
-  }
-  absl::Status Step() {
-    // What an optimizer's corrections go by.
-    const auto number = static_cast<float>(++steps);
-    if (const auto it = feeds.find("step"); it != feeds.end()) {
-      std::memcpy(it->second.data(), &number, sizeof number);
-    }
-    TATAMI_RETURN_IF_ERROR(runner->Feed(feeds));
-    return runner->Step();
-  }
-};
-
-absl::StatusOr<RunTime> RunSteps(Side& side, int steps) {
+absl::StatusOr<RunTime> RunSteps(RepeatedBatch& side, int steps) {
   const absl::Time start = absl::Now();
   const std::clock_t start_cpu = std::clock();
   for (int i = 0; i < steps; ++i) TATAMI_RETURN_IF_ERROR(side.Step());
@@ -80,7 +55,7 @@ std::string NameOf(const StepSetup& setup) {
 absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
-  TATAMI_ASSIGN_OR_RETURN(Side ours, Side::Create(setup));
+  TATAMI_ASSIGN_OR_RETURN(RepeatedBatch ours, RepeatedBatch::Create(setup));
   TATAMI_ASSIGN_OR_RETURN(
       PytorchPeer peer,
       PytorchPeer::Start(setup.preset.name, setup.batch, setup.emulator.threads));
@@ -93,7 +68,7 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
   for (int run = 0; run < options.runs; ++run) {
     TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(ours, options.steps));
     our_rates.Add(time, samples);
-    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner->Loss());
+    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner().Loss());
     result.losses.push_back(loss);
     for (int f = 0; f < 2; ++f) {
       TATAMI_ASSIGN_OR_RETURN(const RunTime theirs,
@@ -118,14 +93,14 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   host.pinned_plan.clear();  // it is for the other mesh
   BenchResult result{
       .name = NameOf(setup), .peer_name = NameOf(host), .unit = "samples/s"};
-  TATAMI_ASSIGN_OR_RETURN(Side ours, Side::Create(setup));
-  TATAMI_ASSIGN_OR_RETURN(Side peer, Side::Create(host));
+  TATAMI_ASSIGN_OR_RETURN(RepeatedBatch ours, RepeatedBatch::Create(setup));
+  TATAMI_ASSIGN_OR_RETURN(RepeatedBatch peer, RepeatedBatch::Create(host));
   const auto samples = static_cast<double>(options.steps * setup.batch);
   Rates our_rates, peer_rates;
   for (int run = 0; run < options.runs; ++run) {
     TATAMI_ASSIGN_OR_RETURN(const RunTime our_time, RunSteps(ours, options.steps));
     our_rates.Add(our_time, samples);
-    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner->Loss());
+    TATAMI_ASSIGN_OR_RETURN(const double loss, ours.runner().Loss());
     result.losses.push_back(loss);
     TATAMI_ASSIGN_OR_RETURN(const RunTime peer_time, RunSteps(peer, options.steps));
     peer_rates.Add(peer_time, samples);
@@ -137,12 +112,12 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
 absl::StatusOr<BenchResult> BenchAlone(const StepSetup& setup,
                                        const BenchStepOptions& options) {
   BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
-  TATAMI_ASSIGN_OR_RETURN(Side side, Side::Create(setup));
+  TATAMI_ASSIGN_OR_RETURN(RepeatedBatch side, RepeatedBatch::Create(setup));
   for (int run = 0; run < options.runs; ++run) {
     TATAMI_ASSIGN_OR_RETURN(const RunTime time, RunSteps(side, options.steps));
     result.ours_runs.push_back(static_cast<double>(options.steps * setup.batch) /
                                time.seconds);
-    TATAMI_ASSIGN_OR_RETURN(const double loss, side.runner->Loss());
+    TATAMI_ASSIGN_OR_RETURN(const double loss, side.runner().Loss());
     result.losses.push_back(loss);
   }
   result.ours = SpreadOf(result.ours_runs).median;
@@ -153,8 +128,8 @@ absl::StatusOr<std::vector<OpTime>> ProfileStep(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   StepSetup timed = setup;
   timed.emulator.time_calls = true;
-  TATAMI_ASSIGN_OR_RETURN(Side side, Side::Create(timed));
-  const Emulator& emulator = side.runner->emulator();
+  TATAMI_ASSIGN_OR_RETURN(RepeatedBatch side, RepeatedBatch::Create(timed));
+  const Emulator& emulator = side.runner().emulator();
   std::map<std::string, double> before;  // the untimed step's share
   for (const CallTime& t : emulator.call_times()) before[t.call] = t.seconds;
   const double exchange_before = emulator.times().exchange_s;

@@ -147,4 +147,21 @@ MODELS = {
     "resnet50": lambda: ResNet(Bottleneck, [3, 4, 6, 3]),
     "drivenet-tiny": lambda: DriveNet([8, 12, 16]),
     "drivenet-small": lambda: DriveNet([16, 24, 32]),
+    "drivenet-full": lambda: DriveNet([16, 32, 64, 128]),
 }
+CLASSES = {"resnet-tiny": 10}  # others: 1000
+PIXELS = {"resnet-tiny": (32, 32), "drivenet-tiny": (2, 16, 24),
+          "drivenet-small": (4, 64, 112), "drivenet-full": (4, 240, 480)}
+
+
+def random_batch(model, batch):
+    """What the model reads, made up: a list of inputs, and labels or None."""
+    size = PIXELS.get(model, (224, 224))
+    pixels = torch.rand(batch, 3, *size) - 0.5
+    if model.startswith("resnet"):
+        return [pixels], torch.randint(0, CLASSES.get(model, 1000), (batch,))
+    return [pixels, (torch.rand(batch, 1, *size) < 0.75).float()], None
+
+
+def loss_of(out, data, labels):
+    return fill_loss(out, *data) if labels is None else F.cross_entropy(out, labels)

@@ -1,8 +1,6 @@
 #include "tools/bench/pytorch_operator.h"
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -55,34 +53,19 @@ absl::StatusOr<nlohmann::json> AskForObject(LineProcess& process,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PytorchOperators>> PytorchOperators::Start() {
-  std::string folder =
-      (std::filesystem::temp_directory_path() / "tatami-operators-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) {
-    return MakeError(
-        ErrorCode::kStorage,
-        absl::StrCat("cannot make a folder as ", folder, ": ", std::strerror(errno),
-                     ". Set TMPDIR to a folder "
-                     "with room."));
-  }
-  auto process =
-      LineProcess::Start(PytorchScript("pytorch_kernels.py", {}), kPytorchRemedy);
-  if (!process.ok()) std::filesystem::remove_all(folder);
-  TATAMI_RETURN_IF_ERROR(process.status());
+  TATAMI_ASSIGN_OR_RETURN(auto folder, ScratchFolder::Make());
+  TATAMI_ASSIGN_OR_RETURN(
+      auto process,
+      LineProcess::Start(PytorchScript("pytorch_kernels.py", {}), kPytorchRemedy));
   return std::unique_ptr<PytorchOperators>(
-      new PytorchOperators(std::move(folder), *std::move(process)));
-}
-
-PytorchOperators::~PytorchOperators() {
-  process_.reset();
-  std::error_code ignored;  // a folder left behind harms nobody
-  std::filesystem::remove_all(folder_, ignored);
+      new PytorchOperators(std::move(folder), std::move(process)));
 }
 
 absl::StatusOr<PytorchOperators::Opened> PytorchOperators::Open(const LocalCall& at) {
   nlohmann::json request = {{"op", std::string(*at.call->op->name)},
                             {"attrs", ToJson(at.call->attrs)},
                             {"in", nlohmann::json::array()},
-                            {"folder", folder_}};
+                            {"folder", folder_->path()}};
   for (const TensorType& type : at.call->in) request["in"].push_back(ToJson(type));
   TATAMI_ASSIGN_OR_RETURN(const nlohmann::json answer,
                           AskForObject(*process_, request));
@@ -96,17 +79,18 @@ absl::StatusOr<PytorchOperators::Opened> PytorchOperators::Open(const LocalCall&
   for (size_t i = 0; i < at.call->in.size(); ++i) {
     TATAMI_ASSIGN_OR_RETURN(
         opened.in.emplace_back(),
-        ReadBytes(absl::StrCat(folder_, "/in", i), at.call->in[i].bytes()));
+        ReadBytes(absl::StrCat(folder_->path(), "/in", i), at.call->in[i].bytes()));
   }
   for (size_t i = 0; i < opened.formats.size(); ++i) {
     TATAMI_ASSIGN_OR_RETURN(
         opened.out.emplace_back(),
-        ReadBytes(absl::StrCat(folder_, "/out", i), at.call->out.bytes()));
+        ReadBytes(absl::StrCat(folder_->path(), "/out", i), at.call->out.bytes()));
   }
   if (answer["magnitude"]) {
     const TensorType f32 = {DType::kF32, at.call->out.dims};
     TATAMI_ASSIGN_OR_RETURN(
-        const Bytes bytes, ReadBytes(absl::StrCat(folder_, "/magnitude"), f32.bytes()));
+        const Bytes bytes,
+        ReadBytes(absl::StrCat(folder_->path(), "/magnitude"), f32.bytes()));
     opened.magnitude.resize(f32.num_elements());
     std::memcpy(opened.magnitude.data(), bytes.data(), bytes.size());
   }

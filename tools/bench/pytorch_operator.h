@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "core/op_def.h"
 #include "tools/bench/line_process.h"
+#include "tools/bench/scratch_folder.h"
 
 namespace tatami {
 
@@ -17,7 +18,6 @@ class PytorchOperators {
  public:
   // Error: E0603.
   static absl::StatusOr<std::unique_ptr<PytorchOperators>> Start();
-  ~PytorchOperators();
 
   // What PyTorch made of a call on inputs that it drew. Storage bytes, in our order of
   // dims.
@@ -33,10 +33,11 @@ class PytorchOperators {
   absl::StatusOr<double> SecondsPerCall(size_t format, double seconds);
 
  private:
-  PytorchOperators(std::string folder, std::unique_ptr<LineProcess> process)
+  PytorchOperators(std::unique_ptr<ScratchFolder> folder,
+                   std::unique_ptr<LineProcess> process)
       : folder_(std::move(folder)), process_(std::move(process)) {}
 
-  std::string folder_;
+  std::unique_ptr<ScratchFolder> folder_;
   std::unique_ptr<LineProcess> process_;
 };
 

@@ -10,32 +10,27 @@ import sys
 import time
 
 import torch
-from torch.nn import functional as F
 
-from pytorch_models import MODELS, fill_loss
+from pytorch_models import MODELS, loss_of, random_batch
+
+# Memory formats by name, for a model.
+FORMATS = {
+    "contiguous": lambda model: torch.contiguous_format,
+    "channels_last": lambda model: (torch.channels_last if model.startswith("resnet")
+                                    else torch.channels_last_3d),
+}
 
 
 class Trainer:
     def __init__(self, model, batch, memory_format):
         self.net = MODELS[model]().train().to(memory_format=memory_format)
-        if model.startswith("resnet"):
-            self.data = [torch.rand(batch, 3, 224, 224) - 0.5]
-            self.labels = torch.randint(0, 1000, (batch,))
-        else:
-            size = (2, 16, 24) if model.endswith("tiny") else (4, 64, 112)
-            self.data = [torch.rand(batch, 3, *size) - 0.5,
-                         (torch.rand(batch, 1, *size) < 0.75).float()]
-            self.labels = None
-        self.data = [x.to(memory_format=memory_format) for x in self.data]
+        data, self.labels = random_batch(model, batch)
+        self.data = [x.to(memory_format=memory_format) for x in data]
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9)
 
     def step(self):
         self.optimizer.zero_grad()
-        out = self.net(*self.data)
-        if self.labels is None:
-            loss = fill_loss(out, *self.data)
-        else:
-            loss = F.cross_entropy(out, self.labels)
+        loss = loss_of(self.net(*self.data), self.data, self.labels)
         loss.backward()
         self.optimizer.step()
         return loss.item()
@@ -43,14 +38,11 @@ class Trainer:
 
 def main(model, batch, threads):
     torch.set_num_threads(int(threads))
-    video = not model.startswith("resnet")
-    formats = {"contiguous": torch.contiguous_format,
-               "channels_last": torch.channels_last_3d if video else torch.channels_last}
     trainers = {}
     for line in sys.stdin:
         name, steps = line.split()
         if name not in trainers:
-            trainers[name] = Trainer(model, int(batch), formats[name])
+            trainers[name] = Trainer(model, int(batch), FORMATS[name](model))
         start, start_cpu = time.perf_counter(), time.process_time()
         for _ in range(int(steps)):
             trainers[name].step()

@@ -40,11 +40,12 @@ absl::StatusOr<Compiled> CompileStep(const StepSetup& setup) {
       {.mesh = setup.mesh, .live = setup.live, .pinned_plan = setup.pinned_plan});
 }
 
-absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(const StepSetup& setup) {
+absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(
+    const StepSetup& setup, std::unique_ptr<Transport> transport) {
   auto runner = std::unique_ptr<StepRunner>(new StepRunner());
   runner->setup_ = setup;
   TATAMI_ASSIGN_OR_RETURN(runner->compiled_, CompileStep(setup));
-  runner->transport_ = MakeSingleTransport();
+  runner->transport_ = std::move(transport);
   const auto program = std::make_shared<const Program>(runner->compiled_.program);
   TATAMI_ASSIGN_OR_RETURN(
       runner->emulator_,
@@ -88,6 +89,26 @@ absl::StatusOr<float> StepRunner::Loss() {
   float loss = 0;
   std::memcpy(&loss, bytes.data(), sizeof loss);
   return loss;
+}
+
+absl::StatusOr<RepeatedBatch> RepeatedBatch::Create(
+    const StepSetup& setup, std::unique_ptr<Transport> transport) {
+  RepeatedBatch batch;
+  TATAMI_ASSIGN_OR_RETURN(batch.runner_,
+                          StepRunner::Create(setup, std::move(transport)));
+  batch.feeds_ = batch.runner_->RandomFeeds(0);
+  TATAMI_RETURN_IF_ERROR(batch.Step());
+  return batch;
+}
+
+absl::Status RepeatedBatch::Step() {
+  // What an optimizer's corrections go by.
+  const auto number = static_cast<float>(++steps_);
+  if (const auto it = feeds_.find("step"); it != feeds_.end()) {
+    std::memcpy(it->second.data(), &number, sizeof number);
+  }
+  TATAMI_RETURN_IF_ERROR(runner_->Feed(feeds_));
+  return runner_->Step();
 }
 
 }  // namespace tatami

@@ -1,5 +1,6 @@
 // Training steps on random data, in this process: what benchmarks time and what the
-// comparison with PyTorch steps through. No files, no ingest, one rank.
+// comparison with PyTorch steps through. No files, no ingest; one rank, unless it is
+// given the transport of several.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +45,9 @@ class StepRunner {
  public:
   // Builds, compiles and prepares the training step and writes its initial states.
   // Errors: those of Compile and Emulator::Create.
-  static absl::StatusOr<std::unique_ptr<StepRunner>> Create(const StepSetup& setup);
+  static absl::StatusOr<std::unique_ptr<StepRunner>> Create(
+      const StepSetup& setup,
+      std::unique_ptr<Transport> transport = MakeSingleTransport());
 
   // Every input of step `step` (from 0): pixels uniform in [-0.5, 0.5), a mask that
   // hides three of four, labels uniform over the classes, the learning rate and the
@@ -56,6 +59,7 @@ class StepRunner {
   absl::StatusOr<float> Loss();
 
   Emulator& emulator() { return *emulator_; }
+  Transport& transport() { return *transport_; }
   const StepSetup& setup() const { return setup_; }
 
  private:
@@ -65,6 +69,22 @@ class StepRunner {
   Compiled compiled_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Emulator> emulator_;
+};
+
+// Steps on one batch, over and over, as a peer steps on tensors that stay.
+class RepeatedBatch {
+ public:
+  // With one untimed step behind it. Collective.
+  static absl::StatusOr<RepeatedBatch> Create(
+      const StepSetup& setup,
+      std::unique_ptr<Transport> transport = MakeSingleTransport());
+  absl::Status Step();
+  StepRunner& runner() { return *runner_; }
+
+ private:
+  std::unique_ptr<StepRunner> runner_;
+  FeedBytes feeds_;
+  int64_t steps_ = 0;
 };
 
 }  // namespace tatami

@@ -170,8 +170,10 @@ void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
   CLI::App* bench = app.add_subcommand("bench", "measure beside a rival, interleaved");
   bench->require_subcommand(1);
   AddBenchCollectivesCommand(*bench, outcome);
+  AddBenchGpuCommand(*bench, outcome);
   AddBenchKernelsCommand(*bench, outcome);
   AddBenchNetworkCommand(*bench, outcome);
+  AddBenchScalingCommand(*bench, outcome);
   AddBenchPackingCommand(*bench, outcome);
   CLI::App* command = bench->add_subcommand("step", "training steps on random data");
   command->footer(

@@ -29,7 +29,11 @@ void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
 // Subcommands of `bench`.
 void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchGpuCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);

@@ -23,22 +23,22 @@ namespace {
 // The highest exit code that tatami itself gives: see core/error.h.
 constexpr int kExitCodeMax = 7;
 
-volatile std::sig_atomic_t mpirun_pid = 0;
+volatile std::sig_atomic_t child_pid = 0;
 void PassOn(int signal) {
-  if (mpirun_pid > 0) kill(mpirun_pid, signal);
+  if (child_pid > 0) kill(child_pid, signal);
 }
 
-// Waits for mpirun. It has Ctrl-C from the terminal itself; other requests to end are
+// Waits for a child. It has Ctrl-C from the terminal itself; other requests to end are
 // passed on, so that no rank is left behind.
-int WaitForMpirun(pid_t pid) {
-  mpirun_pid = pid;
+int WaitFor(pid_t pid) {
+  child_pid = pid;
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, PassOn);
   std::signal(SIGHUP, PassOn);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  mpirun_pid = 0;
+  child_pid = 0;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -74,7 +74,8 @@ std::vector<std::string> OwnCommandLine() {
   return words;
 }
 
-absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
+std::vector<std::string> UnderMpirun(int ranks, int threads,
+                                     std::vector<std::string> command) {
   // -q: mpirun is silent about ranks that fail, since they speak for themselves.
   std::vector<std::string> words = {"mpirun",
                                     "-q",
@@ -89,7 +90,12 @@ absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
     setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
   }
-  for (std::string& word : OwnCommandLine()) words.push_back(std::move(word));
+  for (std::string& word : command) words.push_back(std::move(word));
+  return words;
+}
+
+absl::StatusOr<int> RunToItsEnd(std::vector<std::string> words,
+                                absl::string_view purpose, absl::string_view remedy) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -97,13 +103,20 @@ absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
   if (const int error =
           posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ);
       error != 0) {
-    return MakeError(
-        ErrorCode::kLaunch,
-        absl::StrCat("cannot start mpirun for --np ", ranks, ": ", std::strerror(error),
-                     ". Install Open MPI (Debian: apt-get install openmpi-bin) or use "
-                     "--np 1."));
+    return MakeError(ErrorCode::kLaunch,
+                     absl::StrCat("cannot start ", words[0], purpose, ": ",
+                                  std::strerror(error), ". ", remedy));
   }
-  const int code = WaitForMpirun(pid);
+  return WaitFor(pid);
+}
+
+absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
+  std::vector<std::string> words = UnderMpirun(ranks, threads, OwnCommandLine());
+  TATAMI_ASSIGN_OR_RETURN(
+      const int code,
+      RunToItsEnd(std::move(words), absl::StrCat(" for --np ", ranks),
+                  "Install Open MPI (Debian: apt-get install openmpi-bin) or use "
+                  "--np 1."));
   if (code > kExitCodeMax) return RankEnded(ranks, code);
   return code;
 }

@@ -6,12 +6,23 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "runtime/transport.h"
 
 namespace tatami {
 
 // The words of this process's command line.
 std::vector<std::string> OwnCommandLine();
+
+// Starts a program, its output as this one's, and waits for its end: its exit code, or
+// 128 + the signal that ended it. E0603 when it cannot start, with what it was for and
+// what to do then.
+absl::StatusOr<int> RunToItsEnd(std::vector<std::string> words,
+                                absl::string_view purpose, absl::string_view remedy);
+
+// `ranks` copies of `command` under mpirun, as words; lets root start it.
+std::vector<std::string> UnderMpirun(int ranks, int threads,
+                                     std::vector<std::string> command);
 
 // Runs mpirun with `ranks` copies of this process and waits for it. Returns the exit
 // code of the ranks, which have then told what there was to tell. E0603 when mpirun
