@@ -21,10 +21,6 @@ struct CommandOutcome {
 
 void AddTrainCommand(CLI::App& app, CommandOutcome& outcome);
 void AddCompileCommand(CLI::App& app, CommandOutcome& outcome);
-// Subcommands of `bench`.
-void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
-void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
-void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
 // Subcommands of `bench`.
@@ -33,7 +29,6 @@ void AddBenchGpuCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome);
-void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);
