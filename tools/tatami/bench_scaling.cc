@@ -16,6 +16,7 @@
 #include "tools/tatami/commands.h"
 #include "tools/tatami/launch.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/modelled_scaling.h"
 #include "tools/tatami/parse_failure.h"
 #include "tools/tatami/write_file.h"
 
@@ -24,20 +25,22 @@ namespace {
 
 struct BenchScalingFlags {
   ModelFlags model;
-  std::string np, against = "pytorch", out;
+  std::string np, chips, against = "pytorch", out;
   bool strong = false, weak = false, json = false;
   int runs = 5, steps = 3, threads = 1;
   std::string serve;  // of a rank that this command started: where its requests come
 };
 
-absl::StatusOr<std::vector<int>> ParseRanks(const std::string& text) {
+absl::StatusOr<std::vector<int>> ParseCounts(absl::string_view flag,
+                                             const std::string& text) {
   std::vector<int> ranks;
   for (absl::string_view word : absl::StrSplit(text, ',')) {
     int n = 0;
     if (!absl::SimpleAtoi(word, &n) || n < 1 || (!ranks.empty() && n <= ranks.back())) {
       return MakeError(ErrorCode::kBadFlag,
-                       absl::StrCat("--np is a list of ascending numbers of ranks, as "
-                                    "1,2 or 1,2,4; got '",
+                       absl::StrCat(flag,
+                                    " is a list of ascending numbers, as 1,2 or "
+                                    "1,2,4; got '",
                                     text, "'"));
     }
     ranks.push_back(n);
@@ -50,13 +53,22 @@ absl::StatusOr<ModelChoice> ResolveOnHost(ModelFlags flags) {
   return ResolveModelFlags(flags);
 }
 
+// Strong and weak, as asked for; both where neither is.
+std::vector<Scaling> ScalingsOf(const BenchScalingFlags& flags) {
+  std::vector<Scaling> out;
+  if (flags.strong || !flags.weak) out.push_back(Scaling::kStrong);
+  if (flags.weak || !flags.strong) out.push_back(Scaling::kWeak);
+  return out;
+}
+
 absl::StatusOr<BenchScalingOptions> OptionsOf(const BenchScalingFlags& flags) {
   if (!flags.model.machine.empty() && flags.np.empty()) {
     return MakeError(ErrorCode::kBadFlag,
                      absl::StrCat("--machine ", flags.model.machine,
-                                  " without --np: scaling is measured over ranks of "
-                                  "this computer, which emulate the machine. Add --np "
-                                  "1,2."));
+                                  " wants --np, to measure over ranks of this "
+                                  "computer that emulate the machine, as --np 1,2; or "
+                                  "--chips, to model more and more of its dies, as "
+                                  "--chips 1,25."));
   }
   TATAMI_ASSIGN_OR_RETURN(const ModelChoice choice, ResolveOnHost(flags.model));
   BenchScalingOptions options{.preset = choice.preset,
@@ -67,9 +79,8 @@ absl::StatusOr<BenchScalingOptions> OptionsOf(const BenchScalingFlags& flags) {
                               .threads = flags.threads};
   if (!choice.machine.any_rectangle) options.emulated = choice.mesh;
   TATAMI_ASSIGN_OR_RETURN(options.ranks,
-                          ParseRanks(flags.np.empty() ? "1,2" : flags.np));
-  if (flags.strong || !flags.weak) options.scalings.push_back(Scaling::kStrong);
-  if (flags.weak || !flags.strong) options.scalings.push_back(Scaling::kWeak);
+                          ParseCounts("--np", flags.np.empty() ? "1,2" : flags.np));
+  options.scalings = ScalingsOf(flags);
   if (flags.against == "none") options.peer = BenchScalingOptions::Peer::kNone;
   options.serving_command = [flags, machine = choice.machine.name](
                                 const RankGroup& group, const std::string& folder) {
@@ -190,6 +201,43 @@ nlohmann::json ToJson(const std::vector<ScalingCurves>& curves,
   return object;
 }
 
+void PrintModelled(const ScalingRecord& record) {
+  std::cout << absl::StreamFormat(
+      "%s in %s on %s, modelled: %s scaling, batch %d%s\n"
+      "   dies   us a step    samples/s   efficiency (range of the unknowns)  "
+      "compute\n",
+      record.model, record.precision, record.machine.name, Name(record.scaling),
+      record.batch, record.scaling == Scaling::kWeak ? " a die" : " in all");
+  for (const ScalingPoint& p : record.points) {
+    std::cout << absl::StreamFormat(
+        "  %5d  %10.1f  %11.0f   %.2f (%.2f to %.2f)                 %5.1f %%\n",
+        p.chips, p.step_s * 1e6, p.samples_per_s, p.efficiency, p.efficiency_min,
+        p.efficiency_max, 100 * p.parts->compute_s / p.step_s);
+  }
+  std::cout << std::flush;
+}
+
+absl::Status RunModelledScaling(const BenchScalingFlags& flags) {
+  ModelledScalingOptions options{.model = flags.model};
+  TATAMI_ASSIGN_OR_RETURN(options.chips, ParseCounts("--chips", flags.chips));
+  std::string lines;
+  nlohmann::json records = nlohmann::json::array();
+  for (const Scaling scaling : ScalingsOf(flags)) {
+    options.scaling = scaling;
+    TATAMI_ASSIGN_OR_RETURN(const ScalingRecord record, ModelScaling(options));
+    PrintModelled(record);
+    absl::StrAppend(&lines, ToJsonLine(record), "\n");
+    records.push_back(nlohmann::json::parse(ToJsonLine(record)));
+  }
+  if (!flags.out.empty()) TATAMI_RETURN_IF_ERROR(WriteFile(flags.out, lines));
+  if (flags.json) {
+    std::cout
+        << nlohmann::json{{"name", "modelled scaling"}, {"records", records}}.dump()
+        << std::endl;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteRecords(const std::vector<ScalingCurves>& curves,
                           const std::string& path) {
   std::string text;
@@ -202,6 +250,7 @@ absl::Status WriteRecords(const std::vector<ScalingCurves>& curves,
 
 absl::Status RunBenchScaling(const BenchScalingFlags& flags) {
   if (!flags.serve.empty()) return Serve(flags);
+  if (!flags.chips.empty()) return RunModelledScaling(flags);
   TATAMI_ASSIGN_OR_RETURN(const BenchScalingOptions options, OptionsOf(flags));
   const double load_before = LoadAverage();
   TATAMI_ASSIGN_OR_RETURN(const std::vector<ScalingCurves> curves,
@@ -217,12 +266,14 @@ absl::Status RunBenchScaling(const BenchScalingFlags& flags) {
 void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome) {
   auto flags = std::make_shared<BenchScalingFlags>();
   CLI::App* command = bench.add_subcommand(
-      "scaling", "steps over more and more ranks, beside PyTorch DDP over gloo");
+      "scaling",
+      "steps over more and more ranks, beside PyTorch DDP over gloo; or modelled");
   command->footer(
       "Example:\n  tatami bench scaling --model resnet18 --np 1,2 --runs 5 --out "
       "curve.json\n"
       "  tatami bench scaling --model drivenet-small --machine d1_die --mesh 8x8 --np "
       "1,2\n"
+      "  tatami bench scaling --model resnet50 --machine dojo_exapod --chips 1,25,150\n"
       "On machine host a rank has one node. A mesh of another machine is shared by\n"
       "the ranks; with --weak it is made wider for more of them.");
   command
@@ -238,6 +289,10 @@ void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome) {
                    "samples of a step: of all ranks if strong, of each if weak")
       ->check(AtLeast(1));
   command->add_option("--np", flags->np, "numbers of ranks, ascending (1,2)");
+  command
+      ->add_option("--chips", flags->chips,
+                   "numbers of dies of the machine, ascending: modelled, not measured")
+      ->excludes("--np");
   command->add_flag("--strong", flags->strong, "only with one batch for all ranks");
   command->add_flag("--weak", flags->weak, "only with a batch for each rank");
   command->add_option("--against", flags->against, "pytorch or none")
