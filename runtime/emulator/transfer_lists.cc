@@ -1,5 +1,8 @@
 #include "runtime/emulator/transfer_lists.h"
 
+#include <tuple>
+
+#include "absl/container/flat_hash_map.h"
 #include "core/line_sum.h"
 #include "core/status_macros.h"
 
@@ -49,6 +52,37 @@ void ForEachCopy(const Program& program, const ExchangeOp& e, Visit visit) {
   }
 }
 
+// Where parts lie in the messages to or from each peer. A part of one node's tensor
+// that several nodes of a rank need is sent once.
+class MessageLayout {
+ public:
+  explicit MessageLayout(int ranks) : bytes_(ranks, 0) {}
+
+  struct Place {
+    int64_t offset = 0;
+    bool is_new = false;
+  };
+  Place PlaceOf(int peer, NodeCoord source, int to_rank, const Box& part,
+                int64_t bytes) {
+    auto& known = places_[{source.row, source.col, to_rank}];
+    for (const auto& [box, offset] : known) {
+      if (box == part) return {offset, false};
+    }
+    const int64_t offset = bytes_[peer];
+    known.emplace_back(part, offset);
+    bytes_[peer] += bytes;
+    return {offset, true};
+  }
+  void BeginExchange() { places_.clear(); }  // another tensor
+  int64_t bytes(int peer) const { return bytes_[peer]; }
+
+ private:
+  std::vector<int64_t> bytes_;  // by peer
+  absl::flat_hash_map<std::tuple<int64_t, int64_t, int>,
+                      std::vector<std::pair<Box, int64_t>>>
+      places_;
+};
+
 class Builder {
  public:
   Builder(const Program& program, Transport& transport,
@@ -68,32 +102,37 @@ class Builder {
     const int me = transport_.rank(), ranks = transport_.size();
     out.copies.resize(hosted_.end - hosted_.begin);
     // Sizes first: message memory must not move once copies point into it.
-    std::vector<int64_t> send(ranks, 0), receive(ranks, 0);
+    MessageLayout send(ranks), receive(ranks);
     for (const ExchangeOp& e : superstep.exchanges) {
+      send.BeginExchange();
+      receive.BeginExchange();
       const int64_t element = ByteSize(program_.buffers[e.from].type.dtype);
       ForEachCopy(program_, e, [&](NodeCoord s, NodeCoord t, const Box& part, Arrival) {
         const int from = RankOf(s), to = RankOf(t);
         if (from == to) return;
-        if (from == me) send[to] += NumElements(part) * element;
-        if (to == me) receive[from] += NumElements(part) * element;
+        const int64_t bytes = NumElements(part) * element;
+        if (from == me) send.PlaceOf(to, s, to, part, bytes);
+        if (to == me) receive.PlaceOf(from, s, to, part, bytes);
       });
     }
     out.send.resize(ranks);
     out.receive.resize(ranks);
     std::vector<Transport::Part> sends, receives;
     for (int r = 0; r < ranks; ++r) {
-      out.send[r].resize(send[r]);
-      out.receive[r].resize(receive[r]);
-      if (send[r] > 0) sends.push_back({r, absl::MakeSpan(out.send[r])});
-      if (receive[r] > 0) receives.push_back({r, absl::MakeSpan(out.receive[r])});
+      out.send[r].resize(send.bytes(r));
+      out.receive[r].resize(receive.bytes(r));
+      if (send.bytes(r) > 0) sends.push_back({r, absl::MakeSpan(out.send[r])});
+      if (receive.bytes(r) > 0) receives.push_back({r, absl::MakeSpan(out.receive[r])});
     }
     if (ranks > 1) {  // every rank registers, so that pattern numbers agree
       TATAMI_ASSIGN_OR_RETURN(const int pattern,
                               transport_.AddPattern(sends, receives));
       if (!sends.empty() || !receives.empty()) out.pattern = pattern;
     }
-    std::vector<int64_t> sent(ranks, 0), received(ranks, 0);
+    MessageLayout sent(ranks), received(ranks);
     for (const ExchangeOp& e : superstep.exchanges) {
+      sent.BeginExchange();
+      received.BeginExchange();
       ForEachCopy(program_, e,
                   [&](NodeCoord s, NodeCoord t, const Box& part, Arrival arrival) {
                     Add(e, s, t, part, arrival, sent, received, out);
@@ -160,7 +199,7 @@ class Builder {
   }
 
   void Add(const ExchangeOp& e, NodeCoord s, NodeCoord t, const Box& part,
-           Arrival arrival, std::vector<int64_t>& sent, std::vector<int64_t>& received,
+           Arrival arrival, MessageLayout& sent, MessageLayout& received,
            SuperstepTransfers& out) {
     const int from = RankOf(s), to = RankOf(t), me = transport_.rank();
     if (from != me && to != me) return;
@@ -170,12 +209,13 @@ class Builder {
     const int64_t element = ByteSize(dtype);
     const Box source_box = source.placement.BoxAt(s, program_.mesh);
     if (from == me && to != me) {
+      const MessageLayout::Place place = sent.PlaceOf(to, s, to, part, bytes);
+      if (!place.is_new) return;
       out.packs.push_back(
           {.box = Form(part, source_box, part),
            .from = Data(e.from, s) + OffsetIn(source_box, part) * element,
-           .to = out.send[to].data() + sent[to],
+           .to = out.send[to].data() + place.offset,
            .dtype = dtype});
-      sent[to] += bytes;
       return;
     }
     const int64_t hosted = NodeIndex(t, program_.mesh) - hosted_.begin;
@@ -192,8 +232,8 @@ class Builder {
     } else if (from == me) {
       copy.from = Data(e.from, s) + OffsetIn(source_box, part) * element;
     } else {
-      copy.from = out.receive[from].data() + received[from];
-      received[from] += bytes;
+      copy.from =
+          out.receive[from].data() + received.PlaceOf(from, s, to, part, bytes).offset;
     }
     // Messages and what is in flight hold the part alone.
     const bool from_node = from == me && arrival != Arrival::kJoined;
