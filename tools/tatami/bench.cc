@@ -170,6 +170,7 @@ void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
   CLI::App* bench = app.add_subcommand("bench", "measure beside a rival, interleaved");
   bench->require_subcommand(1);
   AddBenchCollectivesCommand(*bench, outcome);
+  AddBenchCompareCommand(*bench, outcome);
   AddBenchGpuCommand(*bench, outcome);
   AddBenchKernelsCommand(*bench, outcome);
   AddBenchNetworkCommand(*bench, outcome);

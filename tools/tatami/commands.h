@@ -25,6 +25,7 @@ void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome);
 void AddBenchCommand(CLI::App& app, CommandOutcome& outcome);
 // Subcommands of `bench`.
 void AddBenchCollectivesCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchCompareCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchGpuCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
