@@ -31,7 +31,7 @@ enum class ChakraNodeType : uint8_t {
 absl::string_view ChakraNodeTypeName(ChakraNodeType type);
 
 // The schema's numbers for `comm_type`.
-enum class ChakraCollective : uint8_t {
+enum class ChakraCollective : int64_t {
   kAllReduce = 0,
   kAllGather = 2,
   kAllToAll = 6,

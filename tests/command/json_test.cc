@@ -65,6 +65,27 @@ TEST(Json, Compile) {
   EXPECT_EQ(peak_bytes, object["peak_bytes"]);
 }
 
+// A step that is written as Chakra traces is read back as long as it was.
+TEST(Json, SimulateReadsItsChakraTraces) {
+  const Scratch scratch;
+  const auto written =
+      RunJson(scratch, {"simulate", "--model", "drivenet-tiny", "--machine", "d1_die",
+                        "--mesh", "2x3", "--chakra", "traces/step"});
+  const auto read = RunJson(scratch, {"simulate", "--chakra_in", "traces/step"});
+  EXPECT_THAT(KeysOf(read),
+              IsSupersetOf({"model", "machine", "step_ns", "ranks", "traces", "nodes",
+                            "exact_nodes", "replayed_nodes", "modelled_nodes",
+                            "other_attributes"}));
+  EXPECT_EQ(read["step_ns"], written["step_ns"]);
+  EXPECT_EQ(read["model"], "drivenet-tiny");
+  EXPECT_EQ(read["ranks"], 6);
+  EXPECT_EQ(read["exact_nodes"], read["nodes"]);
+  ExpectRefused(scratch,
+                {"simulate", "--chakra_in", "traces/step", "--set", "pacing=1"}, 2,
+                "E0101: --set excludes --chakra_in. `tatami simulate --help` lists its "
+                "flags.");
+}
+
 // --explain takes a call or nothing, whatever follows it.
 TEST(Compile, ExplainTakesACallOrNothing) {
   const Scratch scratch;

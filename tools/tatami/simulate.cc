@@ -1,5 +1,6 @@
 // tatami simulate
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,8 @@
 #include "core/proto/wire.h"
 #include "core/status_macros.h"
 #include "ops/all_ops.h"
+#include "tools/simulate/chakra_export.h"
+#include "tools/simulate/chakra_import.h"
 #include "tools/simulate/simulation_text.h"
 #include "tools/simulate/trace.h"
 #include "tools/tatami/attempt.h"
@@ -28,7 +31,7 @@ namespace {
 
 struct SimulateFlags {
   ModelFlags model;
-  std::string optimizer = "adamw", program_file, trace;
+  std::string optimizer = "adamw", program_file, trace, chakra, chakra_in;
   std::vector<std::string> settings, sweeps;
   double frames_per_day = 0, decode_rate = 1000;
   std::string select = "100%";
@@ -139,7 +142,42 @@ absl::StatusOr<SimulatedProgram> CompileProgram(const SimulateFlags& flags) {
                                     .frames_per_sample = choice.model.preset.frames}};
 }
 
+absl::Status WriteChakra(const std::string& folder, const Program& program,
+                         const Simulation& simulation) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);  // WriteFile says what is wrong
+  for (const NamedFile& file : ChakraFiles(program, simulation)) {
+    TATAMI_RETURN_IF_ERROR(
+        WriteFile((std::filesystem::path(folder) / file.name).string(), file.bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunChakraIn(const SimulateFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const ChakraStep step,
+                          TimeOfChakra(flags.chakra_in, flags.model.machine));
+  if (!flags.json) {
+    std::cout << ChakraText(step) << std::flush;
+    return absl::OkStatus();
+  }
+  const nlohmann::json object = {{"model", step.model},
+                                 {"machine", step.machine},
+                                 {"step_ns", step.step_ns},
+                                 {"ranks", step.ranks},
+                                 {"traces", step.traces},
+                                 {"nodes", step.nodes},
+                                 {"exact_nodes", step.exact_nodes},
+                                 {"replayed_nodes", step.replayed_nodes},
+                                 {"modelled_nodes", step.modelled_nodes},
+                                 {"other_attributes", step.other_attributes}};
+  // Names come from others' files and may be anything.
+  std::cout << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+            << std::endl;
+  return absl::OkStatus();
+}
+
 absl::Status RunSimulate(const SimulateFlags& flags) {
+  if (!flags.chakra_in.empty()) return RunChakraIn(flags);
   SimulationOptions options{.classes =
                                 flags.flat ? NodeClasses::kFlat : NodeClasses::kAlike};
   TATAMI_ASSIGN_OR_RETURN(options.overrides, ParseSettings(flags.settings));
@@ -157,6 +195,9 @@ absl::Status RunSimulate(const SimulateFlags& flags) {
   if (!flags.trace.empty()) {
     TATAMI_RETURN_IF_ERROR(
         WriteFile(flags.trace, ChromeTrace(target.program, simulation.time)));
+  }
+  if (!flags.chakra.empty()) {
+    TATAMI_RETURN_IF_ERROR(WriteChakra(flags.chakra, target.program, simulation));
   }
   nlohmann::json swept = nlohmann::json::array();
   std::string table;
@@ -226,10 +267,25 @@ void AddSimulateCommand(CLI::App& app, CommandOutcome& outcome) {
       ->capture_default_str();
   command->add_option("--trace", flags->trace,
                       "write a Chrome trace of the step to this file");
+  command
+      ->add_option("--chakra", flags->chakra,
+                   "write the step as Chakra execution traces into this folder")
+      ->type_name("FOLDER");
   command->add_flag("--flat", flags->flat,
                     "look at every node instead of those that differ; the same times");
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
+  CLI::Option* const chakra_in =
+      command
+          ->add_option("--chakra_in", flags->chakra_in,
+                       "time the Chakra execution traces in this folder instead of a "
+                       "model")
+          ->type_name("FOLDER");
+  // What traces say cannot be changed, and they hold no Program.
+  for (const char* other :
+       {"--model", "--program", "--set", "--sweep", "--trace", "--chakra", "--flat"}) {
+    chakra_in->excludes(command->get_option(other));
+  }
   command->callback([flags, &outcome] { outcome.status = RunSimulate(*flags); });
 }
 
