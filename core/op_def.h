@@ -6,6 +6,8 @@
 #pragma once
 
 #include <concepts>
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -178,6 +180,23 @@ using PartFn = Attrs (*)(const OpCall& call, int64_t index);
 
 constexpr int kNoAlias = -1;
 
+// A set of an op's operands, by number.
+class Operands {
+ public:
+  static constexpr Operands All() { return Operands(~uint32_t{0}); }
+  static constexpr Operands None() { return Operands(0); }
+  static constexpr Operands Of(std::initializer_list<int> numbers) {
+    uint32_t bits = 0;
+    for (const int i : numbers) bits |= uint32_t{1} << i;
+    return Operands(bits);
+  }
+  constexpr bool Has(size_t i) const { return (bits_ >> i & 1) != 0; }
+
+ private:
+  constexpr explicit Operands(uint32_t bits) : bits_(bits) {}
+  uint32_t bits_;
+};
+
 struct OpDef {
   Required<absl::string_view> name;
   Required<absl::string_view> summary;
@@ -193,16 +212,25 @@ struct OpDef {
   // output is written after the last read of the same element of that input.
   Required<int> may_overwrite;
   Required<AbsorbFn> absorb;  // null: never
+  // The floating operands that may be stored in bf16, all of them or none; the others
+  // are f32 whatever these are. `infer` says what the result is then stored in.
+  Required<Operands> narrow;
   Required<std::vector<OpSample> (*)()> samples;
   PartFn of_part = nullptr;  // of random ops; all others do the same on every part
 };
 
 // Kernels that calls of one shape share, by the kernel's name and Kernel::key.
 using KernelCache = std::map<std::string, std::shared_ptr<PreparedKernel>>;
-// The first kernel that supports the call, prepared or from the cache; the reference
-// when none does.
+// The first kernel that supports the call, prepared or from the cache; else the first
+// that supports it widened, as a WideningKernel; the reference when none does.
 absl::StatusOr<std::shared_ptr<PreparedKernel>> ChooseKernel(const LocalCall& call,
                                                              KernelCache& cache);
+// The call with f32 where it has bf16; nullopt where it has none.
+std::optional<LocalCall> Widened(const LocalCall& call);
+// `kernel`, made for Widened(call), as a kernel for `call` alone: operands are widened
+// into host scratch on their way in, and the result is rounded once on its way out.
+std::shared_ptr<PreparedKernel> WideningKernel(const LocalCall& call,
+                                               std::shared_ptr<PreparedKernel> kernel);
 // The reference as a kernel: widens operands to f32 and rounds the result to storage.
 std::shared_ptr<PreparedKernel> ReferenceKernel();
 

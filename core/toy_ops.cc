@@ -65,6 +65,7 @@ const OpDef& ToyMatmulOp() {
       .error = ErrorModel{},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = MatmulSamples,
   };
   return kOp;
@@ -83,6 +84,7 @@ const OpDef& ToyRowsOp() {
       .error = ErrorModel{},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = RowsSamples,
   };
   return kOp;

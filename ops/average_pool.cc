@@ -203,6 +203,7 @@ const OpDef& AveragePoolOp() {
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = AveragePoolSamples,
   };
   return kOp;
@@ -221,6 +222,7 @@ const OpDef& AveragePoolGradOp() {
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = AveragePoolGradSamples,
   };
   return kOp;

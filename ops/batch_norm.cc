@@ -8,6 +8,7 @@
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
 #include "ops/batch_norm_samples.h"
+#include "ops/cast.h"
 #include "ops/channel_shape.h"
 #include "ops/kernels/channel_loops.h"
 
@@ -69,8 +70,8 @@ std::vector<Value> BatchNormGradient(GraphBuilder& g, const CallSite& site, Valu
   const Value r = Rsqrt(g, Affine(g, variance, 1, epsilon));
   const Value slope = Mul(g, gamma, r);
   const Value d_variance = Affine(g, Mul(g, Mul(g, slope, r), d_gamma), -0.5, 0);
-  return {Mul(g, dy, slope), Neg(g, Mul(g, slope, d_beta)), d_variance, d_gamma,
-          d_beta};
+  return {Mul(g, dy, Cast(g, slope, g.type(dy).dtype)), Neg(g, Mul(g, slope, d_beta)),
+          d_variance, d_gamma, d_beta};
 }
 
 struct BatchNormReference {
@@ -145,6 +146,7 @@ const OpDef& BatchNormOp() {
       .error = ErrorModel{ErrorModel::kUlps, 7},
       .may_overwrite = 0,
       .absorb = BatchNormAbsorb,
+      .narrow = Operands::Of({0}),
       .samples = BatchNormSamples,
   };
   return kOp;

@@ -1,5 +1,6 @@
 // Batch normalisation over all but the last dim of channels-last activations. The
-// statistics are those of the whole batch, however the tensors are cut.
+// statistics are those of the whole batch, however the tensors are cut. Statistics,
+// gamma, beta and the gradients by them are f32 whatever x is stored in.
 #pragma once
 
 #include "core/graph.h"
@@ -8,7 +9,7 @@ namespace tatami {
 
 struct BatchNormResult {
   Value y;               // like x
-  Value mean, variance;  // [C]: of x, biased; for running statistics
+  Value mean, variance;  // f32 [C]: of x, biased; for running statistics
 };
 // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta with the statistics of x;
 // gamma and beta are [C]. The gradient by x accounts for the statistics being x's own.

@@ -17,12 +17,12 @@ absl::Status NeedEpsilon(const Attrs& attrs) {
   return MakeError(ErrorCode::kBadGraph, "batch norm needs the attribute epsilon");
 }
 
-// x, mean, variance, dy -> [2,C]
+// x, mean, variance, dy -> f32[2,C]
 absl::StatusOr<TensorType> InferSums(const Attrs& attrs, Types in) {
   TATAMI_RETURN_IF_ERROR(NeedEpsilon(attrs));
   TATAMI_RETURN_IF_ERROR(
       CheckChannelOperands("batch_norm_grad_sums", in, 4, {1, 2}, {3}));
-  return TensorType{in[0].dtype, {2, in[0].dim(-1)}};
+  return TensorType{DType::kF32, {2, in[0].dim(-1)}};
 }
 
 // x, mean, variance, gamma, sums, dy -> dx
@@ -30,10 +30,10 @@ absl::StatusOr<TensorType> InferInputGrad(const Attrs& attrs, Types in) {
   TATAMI_RETURN_IF_ERROR(NeedEpsilon(attrs));
   TATAMI_RETURN_IF_ERROR(
       CheckChannelOperands("batch_norm_input_grad", in, 6, {1, 2, 3}, {5}));
-  if (in[4].dims != Dims{2, in[0].dim(-1)}) {
-    return MakeError(
-        ErrorCode::kBadGraph,
-        absl::StrCat("batch_norm_input_grad needs sums[2,C], not ", in[4].ToString()));
+  if (in[4] != TensorType{DType::kF32, {2, in[0].dim(-1)}}) {
+    return MakeError(ErrorCode::kBadGraph,
+                     absl::StrCat("batch_norm_input_grad needs sums f32[2,C], not ",
+                                  in[4].ToString()));
   }
   return in[0];
 }
@@ -156,6 +156,7 @@ const OpDef& BatchNormGradSumsOp() {
       .error = ErrorModel{ErrorModel::kUlps, 360},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::Of({0, 3}),
       .samples = BatchNormGradSumsSamples,
   };
   return kOp;
@@ -178,6 +179,7 @@ const OpDef& BatchNormInputGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 56},
       .may_overwrite = 5,
       .absorb = nullptr,
+      .narrow = Operands::Of({0, 5}),
       .samples = BatchNormInputGradSamples,
   };
   return kOp;

@@ -33,7 +33,7 @@ std::vector<Case> Cases() {
 }
 
 TensorType X(const Case& c) { return {c.dtype, c.x}; }
-TensorType Vector(const Case& c) { return {c.dtype, {c.x.back()}}; }
+TensorType Vector(const Case& c) { return {DType::kF32, {c.x.back()}}; }
 constexpr double kEpsilon = 1e-3;
 
 }  // namespace
@@ -80,7 +80,7 @@ std::vector<OpSample> BatchNormInputGradSamples() {
   for (const Case& c : Cases()) {
     samples.push_back(
         {c.name,
-         {X(c), Vector(c), Vector(c), Vector(c), {c.dtype, {2, c.x.back()}}, X(c)},
+         {X(c), Vector(c), Vector(c), Vector(c), {DType::kF32, {2, c.x.back()}}, X(c)},
          Attrs{{"epsilon", kEpsilon}},
          {{}, {}, {0.25, 1}, {}, {}, {}}});
   }

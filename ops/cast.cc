@@ -111,6 +111,7 @@ const OpDef& CastOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = CastSamples,
   };
   return kOp;

@@ -5,8 +5,8 @@
 
 namespace tatami {
 
-// in[0] is a floating tensor of rank >= 2; the inputs numbered in `vectors` are [C]
-// and those in `likes` have its dims; all have its dtype and there are `count` of them.
+// in[0] is a floating tensor of rank >= 2; the inputs numbered in `likes` are like it,
+// those in `vectors` f32 [C] whatever it is stored in, and there are `count` in all.
 absl::Status CheckChannelOperands(absl::string_view op, absl::Span<const TensorType> in,
                                   size_t count, std::initializer_list<size_t> vectors,
                                   std::initializer_list<size_t> likes);

@@ -12,7 +12,7 @@ using Types = absl::Span<const TensorType>;
 
 absl::StatusOr<TensorType> InferMean(const Attrs&, Types in) {
   TATAMI_RETURN_IF_ERROR(CheckChannelOperands("channel_mean", in, 1, {}, {}));
-  return TensorType{in[0].dtype, {in[0].dim(-1)}};
+  return TensorType{DType::kF32, {in[0].dim(-1)}};
 }
 
 absl::StatusOr<TensorType> InferVariance(const Attrs&, Types in) {
@@ -96,7 +96,7 @@ std::vector<OpSample> MeanSamples() {
 std::vector<OpSample> VarianceSamples() {
   std::vector<OpSample> samples = MeanSamples();
   for (OpSample& sample : samples) {
-    sample.in.push_back({sample.in[0].dtype, {sample.in[0].dim(-1)}});
+    sample.in.push_back({DType::kF32, {sample.in[0].dim(-1)}});
   }
   return samples;
 }
@@ -124,6 +124,7 @@ const OpDef& ChannelMeanOp() {
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::Of({0}),
       .samples = MeanSamples,
   };
   return kOp;
@@ -144,6 +145,7 @@ const OpDef& ChannelVarianceOp() {
       .error = ErrorModel{ErrorModel::kUlps, 28},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::Of({0}),
       .samples = VarianceSamples,
   };
   return kOp;

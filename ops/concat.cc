@@ -136,6 +136,7 @@ const OpDef& ConcatOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = ConcatSamples,
   };
   return kOp;

@@ -2,11 +2,13 @@
 #include "ops/conv.h"
 
 #include "ops/activation.h"
+#include "ops/cast.h"
 #include "ops/conv_reference.h"
 #include "ops/conv_rule.h"
 #include "ops/conv_samples.h"
 #include "ops/kernels/onednn_conv.h"
 #include "ops/reduce.h"
+#include "ops/result_type.h"
 
 namespace tatami {
 namespace {
@@ -20,6 +22,7 @@ std::vector<Value> ConvGradient(GraphBuilder& g, const CallSite& site, Value dy)
   const Value x = site.in[0], w = site.in[1];
   const Dims x_dims = g.type(x).dims, w_dims = g.type(w).dims;
   if (site.attrs.String("activation") == "relu") dy = ReluGrad(g, site.out, dy);
+  dy = Cast(g, dy, g.type(x).dtype);
   std::vector<Value> grads = {
       ConvInputGrad(g, dy, w, Middle(x_dims), options),
       ConvWeightGrad(g, x, dy, {w_dims.begin() + 2, w_dims.end()}, options)};
@@ -31,10 +34,10 @@ std::vector<Value> ConvGradient(GraphBuilder& g, const CallSite& site, Value dy)
   return grads;
 }
 
-// A relu that follows becomes a part of the convolution.
+// A relu that follows becomes a part of the convolution, and so does a cast to f32.
 std::optional<Attrs> ConvAbsorb(const OpCall& call, const OpCall& next) {
   if (*next.op->name != "relu" || call.attrs.String("activation") != "") {
-    return std::nullopt;
+    return AbsorbCastToF32(call, next);
   }
   Attrs attrs = call.attrs;
   attrs.Set("activation", std::string("relu"));
@@ -84,6 +87,7 @@ const OpDef& ConvOp() {
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = ConvAbsorb,
+      .narrow = Operands::All(),
       .samples = ConvSamples,
   };
   return kOp;

@@ -2,11 +2,13 @@
 // other's adjoints, the gradients of these.
 #include <utility>
 
+#include "ops/cast.h"
 #include "ops/conv.h"
 #include "ops/conv_reference.h"
 #include "ops/conv_rule.h"
 #include "ops/conv_samples.h"
 #include "ops/kernels/onednn_conv.h"
+#include "ops/result_type.h"
 
 namespace tatami {
 namespace {
@@ -19,6 +21,7 @@ std::vector<int64_t> KernelOf(const TensorType& w) {
 std::vector<Value> InputGradGradient(GraphBuilder& g, const CallSite& site, Value ddx) {
   const ConvOptions options = ReadConvOptions(site.attrs);
   const Value dy = site.in[0], w = site.in[1];
+  ddx = Cast(g, ddx, g.type(dy).dtype);
   return {Conv(g, ddx, w, options),
           ConvWeightGrad(g, ddx, dy, KernelOf(g.type(w)), options)};
 }
@@ -29,6 +32,7 @@ std::vector<Value> WeightGradGradient(GraphBuilder& g, const CallSite& site,
   const ConvOptions options = ReadConvOptions(site.attrs);
   const Value x = site.in[0], dy = site.in[1];
   const Dims dims = g.type(x).dims;
+  ddw = Cast(g, ddw, g.type(x).dtype);
   return {ConvInputGrad(g, dy, ddw, {dims.begin() + 1, dims.end() - 1}, options),
           Conv(g, x, ddw, options)};
 }
@@ -98,7 +102,8 @@ const OpDef& ConvInputGradOp() {
       .kernels = absl::MakeConstSpan(kInputGradKernels),
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
-      .absorb = nullptr,
+      .absorb = AbsorbCastToF32,
+      .narrow = Operands::All(),
       .samples = ConvInputGradSamples,
   };
   return kOp;
@@ -116,7 +121,8 @@ const OpDef& ConvWeightGradOp() {
       .kernels = absl::MakeConstSpan(kWeightGradKernels),
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
-      .absorb = nullptr,
+      .absorb = AbsorbCastToF32,
+      .narrow = Operands::All(),
       .samples = ConvWeightGradSamples,
   };
   return kOp;

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "ops/result_type.h"
 
 namespace tatami {
 namespace {
@@ -151,6 +152,7 @@ absl::StatusOr<TensorType> InferConv(const Attrs& attrs, Types in) {
     return BadSizes(absl::StrCat("a bias[K], not ", in[2].ToString()), attrs, in);
   }
   TensorType y = x;
+  TATAMI_ASSIGN_OR_RETURN(y.dtype, ResultType(attrs, x.dtype));
   y.dims.back() = w.dim(0);
   const auto windows = ReadWindows(attrs, {w.dims.begin() + 2, w.dims.end()});
   for (size_t j = 0; j < windows.size(); ++j) {
@@ -175,6 +177,7 @@ absl::StatusOr<TensorType> InferConvInputGrad(const Attrs& attrs, Types in) {
     return BadSizes("one of input_dims per spatial dim", attrs, in);
   }
   TensorType dx = dy;
+  TATAMI_ASSIGN_OR_RETURN(dx.dtype, ResultType(attrs, dy.dtype));
   dx.dims.back() = w.dim(1) * attrs.Int("groups");
   for (size_t j = 0; j < windows.size(); ++j) {
     dx.dims[j + 1] = sizes[j];
@@ -199,7 +202,8 @@ absl::StatusOr<TensorType> InferConvWeightGrad(const Attrs& attrs, Types in) {
   if (x.dim(0) != dy.dim(0) || x.dim(-1) % groups != 0 || dy.dim(-1) % groups != 0) {
     return BadSizes("x and dy with equal N and groups dividing C and K", attrs, in);
   }
-  TensorType dw{x.dtype, {dy.dim(-1), x.dim(-1) / groups}};
+  TATAMI_ASSIGN_OR_RETURN(const DType dtype, ResultType(attrs, x.dtype));
+  TensorType dw{dtype, {dy.dim(-1), x.dim(-1) / groups}};
   const auto windows = ReadWindows(attrs, kernel);
   for (size_t j = 0; j < windows.size(); ++j) {
     if (kernel[j] < 1 || windows[j].Outputs(x.dim(j + 1)) != dy.dim(j + 1)) {

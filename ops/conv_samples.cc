@@ -13,6 +13,7 @@ struct Case {
   WindowOptions window;
   int64_t groups = 1;
   DType dtype = DType::kF32;
+  bool wide_result = false;  // stored in f32 whatever the operands are
 };
 
 std::vector<Case> Cases() {
@@ -38,6 +39,13 @@ std::vector<Case> Cases() {
        {2, 2, 3, 3, 3},
        {{1, 2, 2}, {}, {1, 1, 1}, {1, 1, 1}}},
       {"bf16", {1, 5, 4, 4}, {3, 4, 3, 3}, {{}, {}, {1, 1}, {1, 1}}, 1, DType::kBF16},
+      {"bf16_to_f32",
+       {1, 5, 4, 4},
+       {3, 4, 3, 3},
+       {{2, 1}, {}, {1, 1}, {1, 1}},
+       1,
+       DType::kBF16,
+       true},
   };
 }
 
@@ -52,6 +60,7 @@ Sized Lay(const Case& c) {
   s.in = {c.x.begin() + 1, c.x.end() - 1};
   s.kernel = {c.w.begin() + 2, c.w.end()};
   s.sample = {c.name, {{c.dtype, c.x}, {c.dtype, c.w}}, Attrs{{"groups", c.groups}}};
+  if (c.wide_result) s.sample.attrs.Set("dtype", std::string("f32"));
   SetWindowAttrs(c.window, static_cast<int>(s.in.size()), s.sample.attrs);
   const auto windows = ReadWindows(s.sample.attrs, s.kernel);
   s.y = {c.dtype, c.x};

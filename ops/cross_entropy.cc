@@ -272,6 +272,7 @@ const OpDef& CrossEntropyOp() {
       .error = ErrorModel{ErrorModel::kUlps, 8},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::None(),
       .samples = [] { return Samples(/*gradient=*/false); },
   };
   return kOp;
@@ -290,6 +291,7 @@ const OpDef& CrossEntropyGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 8},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::None(),
       .samples = [] { return Samples(/*gradient=*/true); },
   };
   return kOp;

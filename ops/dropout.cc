@@ -166,6 +166,7 @@ const OpDef& DropoutOp() {
       .error = ErrorModel{ErrorModel::kUlps, 2},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::Of({0}),
       .samples = DropoutSamples,
       .of_part = DropoutOfPart,
   };

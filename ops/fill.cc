@@ -87,6 +87,7 @@ const OpDef& FillOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = FillSamples,
   };
   return kOp;

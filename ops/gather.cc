@@ -251,6 +251,7 @@ const OpDef& GatherOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = GatherSamples,
   };
   return kOp;
@@ -269,6 +270,7 @@ const OpDef& GatherGradOp() {
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = GatherGradSamples,
   };
   return kOp;

@@ -31,7 +31,7 @@ absl::StatusOr<TensorType> InferInputGrad(const Attrs& attrs, Types in) {
 }
 absl::StatusOr<TensorType> InferParamGrads(const Attrs& attrs, Types in) {
   TATAMI_RETURN_IF_ERROR(Check(attrs, in, 2, {}, {1}));
-  return TensorType{in[0].dtype, {2, in[0].dim(-1)}};
+  return TensorType{DType::kF32, {2, in[0].dim(-1)}};
 }
 
 // Rows in parallel; [D] operands whole.
@@ -189,7 +189,7 @@ std::vector<OpSample> SamplesOf(std::initializer_list<int> operands) {
   for (const auto& [name, x] : cases) {
     OpSample sample{name, {x}, Attrs{{"epsilon", 0.25}}};
     for (int rank : operands) {
-      sample.in.push_back(rank == 1 ? TensorType{x.dtype, {x.dim(-1)}} : x);
+      sample.in.push_back(rank == 1 ? TensorType{DType::kF32, {x.dim(-1)}} : x);
     }
     samples.push_back(std::move(sample));
   }
@@ -227,6 +227,7 @@ const OpDef& LayerNormOp() {
       .error = ErrorModel{ErrorModel::kUlps, 279},  // X and three roundings of |y| <= 5
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::Of({0}),
       .samples =
           [] {
             return SamplesOf({1, 1});
@@ -251,6 +252,7 @@ const OpDef& LayerNormInputGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 3600},
       .may_overwrite = 2,
       .absorb = nullptr,
+      .narrow = Operands::Of({0, 2}),
       .samples =
           [] {
             return SamplesOf({1, 2});
@@ -273,6 +275,7 @@ const OpDef& LayerNormParamGradsOp() {
       .error = ErrorModel{ErrorModel::kUlps, 3816},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = [] { return SamplesOf({2}); },
   };
   return kOp;

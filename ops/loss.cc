@@ -149,23 +149,27 @@ const OpDef& SmoothL1Op() {
       "smooth_l1", "e^2/(2 beta) near 0, |e| - beta/2 beyond beta", SmoothL1Gradient, 2,
       [] {
         return UnarySamples({-2, 2}, Attrs{{"beta", 0.7}});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 
 const OpDef& BceWithLogitsOp() {
   static const OpDef kOp = MakePointwiseOp<BceF>(
       "bce_with_logits", "binary cross entropy of sigmoid(x) with a target",
-      BceGradient, 3, [] {
+      BceGradient, 3,
+      [] {
         return BinarySamples({-5, 5}, {0, 1});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 
 const OpDef& BceWithLogitsGradOp() {
   static const OpDef kOp = MakePointwiseOp<BceGradF>(
       "bce_with_logits_grad", "(sigmoid(x) - target) d",
-      Gradient::None("gradients are not differentiated again"), 3, BceGradSamples);
+      Gradient::None("gradients are not differentiated again"), 3, BceGradSamples,
+      Operands::None());
   return kOp;
 }
 

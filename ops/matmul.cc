@@ -3,7 +3,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
+#include "core/status_macros.h"
+#include "ops/cast.h"
 #include "ops/kernels/onednn_matmul.h"
+#include "ops/result_type.h"
 
 namespace tatami {
 namespace {
@@ -22,7 +25,8 @@ absl::StatusOr<TensorType> InferMatmul(const Attrs& attrs, Types in) {
   if (a.rank() < 2 || a.rank() != b.rank()) return fail("operands of equal rank >= 2");
   if (a.dtype != b.dtype || a.dtype == DType::kI32) return fail("one floating type");
   const bool ta = attrs.Int("transpose_a"), tb = attrs.Int("transpose_b");
-  TensorType out{a.dtype, a.dims};
+  TATAMI_ASSIGN_OR_RETURN(const DType dtype, ResultType(attrs, a.dtype));
+  TensorType out{dtype, a.dims};
   for (int d = 0; d < a.rank() - 2; ++d) {
     if (a.dim(d) != b.dim(d)) return fail("equal leading dims");
   }
@@ -69,6 +73,7 @@ OpCost MatmulCost(const OpCall&, const Box& factors) {
 std::vector<Value> MatmulGradient(GraphBuilder& g, const CallSite& site, Value dc) {
   const int64_t ta = site.attrs.Int("transpose_a"), tb = site.attrs.Int("transpose_b");
   const Value a = site.in[0], b = site.in[1];
+  dc = Cast(g, dc, g.type(a).dtype);
   const Value da = ta ? Matmul(g, b, dc, {.transpose_a = tb, .transpose_b = 1})
                       : Matmul(g, dc, b, {.transpose_a = 0, .transpose_b = !tb});
   const Value db = tb ? Matmul(g, dc, a, {.transpose_a = 1, .transpose_b = ta})
@@ -107,13 +112,18 @@ std::vector<OpSample> MatmulSamples() {
   const auto attrs = [](int64_t ta, int64_t tb) {
     return Attrs{{"transpose_a", ta}, {"transpose_b", tb}};
   };
+  const auto to_f32 = [](Attrs attrs) {
+    attrs.Set("dtype", std::string("f32"));
+    return attrs;
+  };
   return {{"mk_kn", {f32({5, 7}), f32({7, 3})}, attrs(0, 0)},
           {"km_kn", {f32({7, 5}), f32({7, 3})}, attrs(1, 0)},
           {"mk_nk", {f32({5, 7}), f32({3, 7})}, attrs(0, 1)},
           {"km_nk", {f32({7, 5}), f32({3, 7})}, attrs(1, 1)},
           {"one", {f32({1, 1}), f32({1, 1})}, attrs(0, 0)},
           {"batched", {f32({2, 3, 4, 6}), f32({2, 3, 6, 5})}, attrs(0, 0)},
-          {"bf16", {bf16({4, 9}), bf16({9, 5})}, attrs(0, 0)}};
+          {"bf16", {bf16({4, 9}), bf16({9, 5})}, attrs(0, 0)},
+          {"bf16_to_f32", {bf16({9, 4}), bf16({9, 5})}, to_f32(attrs(1, 0))}};
 }
 
 }  // namespace
@@ -136,7 +146,8 @@ const OpDef& MatmulOp() {
       .kernels = absl::MakeConstSpan(kMatmulKernels),
       .error = ErrorModel{ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
-      .absorb = nullptr,
+      .absorb = AbsorbCastToF32,
+      .narrow = Operands::All(),
       .samples = MatmulSamples,
   };
   return kOp;

@@ -185,6 +185,7 @@ const OpDef& MaxPoolOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = MaxPoolSamples,
   };
   return kOp;
@@ -206,6 +207,7 @@ const OpDef& MaxPoolGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 66},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = MaxPoolGradSamples,
   };
   return kOp;

@@ -196,46 +196,56 @@ std::vector<Value> ClipByGlobalNorm(GraphBuilder& g, const std::vector<Value>& g
 }
 
 const OpDef& BlendOp() {
-  static const OpDef kOp =
-      MakePointwiseOp<BlendF>("blend", "keep old + (1 - keep) x", kNone, 2, [] {
+  static const OpDef kOp = MakePointwiseOp<BlendF>(
+      "blend", "keep old + (1 - keep) x", kNone, 2,
+      [] {
         return UpdateSamples(2, 0, Attrs{{"keep", 0.9}}, {});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 const OpDef& BlendSquareOp() {
   static const OpDef kOp = MakePointwiseOp<BlendSquareF>(
-      "blend_square", "keep old + (1 - keep) x^2", kNone, 2, [] {
+      "blend_square", "keep old + (1 - keep) x^2", kNone, 2,
+      [] {
         return UpdateSamples(2, 0, Attrs{{"keep", 0.999}}, {});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 const OpDef& OneMinusPowerOp() {
-  static const OpDef kOp =
-      MakePointwiseOp<OneMinusPowerF>("one_minus_power", "1 - base^x", kNone, 0.5, [] {
+  static const OpDef kOp = MakePointwiseOp<OneMinusPowerF>(
+      "one_minus_power", "1 - base^x", kNone, 0.5,
+      [] {
         return UpdateSamples(0, 1, Attrs{{"base", 0.999}}, {1, 3});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 const OpDef& AdamWUpdateOp() {
   static const OpDef kOp = MakePointwiseOp<AdamWUpdateF>(
-      "adamw_update", "the parameter after one step of AdamW", kNone, 6, [] {
+      "adamw_update", "the parameter after one step of AdamW", kNone, 6,
+      [] {
         const Attrs attrs{{"epsilon", 1e-8}, {"weight_decay", 0.01}};
         return UpdateSamples(3, 3, attrs, {0.1, 1});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 const OpDef& SgdVelocityOp() {
   static const OpDef kOp = MakePointwiseOp<SgdVelocityF>(
-      "sgd_velocity", "momentum velocity + gradient + decay p", kNone, 4, [] {
+      "sgd_velocity", "momentum velocity + gradient + decay p", kNone, 4,
+      [] {
         const Attrs attrs{{"momentum", 0.9}, {"weight_decay", 0.01}};
         return UpdateSamples(3, 0, attrs, {});
-      });
+      },
+      Operands::None());
   return kOp;
 }
 const OpDef& SubScaledOp() {
-  static const OpDef kOp =
-      MakePointwiseOp<SubScaledF>("sub_scaled", "p - scale direction", kNone, 2,
-                                  [] { return UpdateSamples(2, 1, {}, {}); });
+  static const OpDef kOp = MakePointwiseOp<SubScaledF>(
+      "sub_scaled", "p - scale direction", kNone, 2,
+      [] { return UpdateSamples(2, 1, {}, {}); }, Operands::None());
   return kOp;
 }
 

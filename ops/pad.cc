@@ -179,6 +179,7 @@ const OpDef& PadOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = PadSamples,
   };
   return kOp;

@@ -180,7 +180,8 @@ struct NoAttrs {
 template <typename F>
 OpDef MakePointwiseOp(absl::string_view name, absl::string_view summary,
                       Gradient gradient, double ulps,
-                      std::vector<OpSample> (*samples)()) {
+                      std::vector<OpSample> (*samples)(),
+                      Operands narrow = Operands::All()) {
   return {
       .name = name,
       .summary = summary,
@@ -193,6 +194,7 @@ OpDef MakePointwiseOp(absl::string_view name, absl::string_view summary,
       .error = ErrorModel{ErrorModel::kUlps, ulps},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = narrow,
       .samples = samples,
   };
 }

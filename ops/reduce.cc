@@ -8,9 +8,11 @@
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/compare.h"
 #include "ops/reduce_kernels.h"
 #include "ops/reduce_rule.h"
+#include "ops/result_type.h"
 
 namespace tatami {
 namespace {
@@ -39,7 +41,9 @@ absl::StatusOr<TensorType> InferSum(const Attrs& attrs,
                      absl::StrCat("a sum needs a floating operand; got ",
                                   in[0].ToString(), ": insert a cast"));
   }
-  return InferReduce(attrs, in);
+  TATAMI_ASSIGN_OR_RETURN(TensorType out, InferReduce(attrs, in));
+  TATAMI_ASSIGN_OR_RETURN(out.dtype, ResultType(attrs, out.dtype));
+  return out;
 }
 
 // Factors d0.. are the dims of x; a kept dim of the output is a factor of size 1.
@@ -141,7 +145,7 @@ OpCost Cost(const OpCall& call, const Box& factors) {
 }
 
 absl::Status SupportsF32(const LocalCall& call) {
-  if (call.call->out.dtype != DType::kF32) {
+  if (call.call->in[0].dtype != DType::kF32) {
     return absl::UnimplementedError("the operand is not f32");
   }
   if (IsEmpty(call.in[0])) return absl::UnimplementedError("an empty operand");
@@ -188,7 +192,13 @@ Value AgainstInput(GraphBuilder& g, const CallSite& site, Value d) {
   return d;
 }
 
+// d in the element type of the operand.
+Value InOperandType(GraphBuilder& g, const CallSite& site, Value d) {
+  return Cast(g, d, g.type(site.in[0]).dtype);
+}
+
 std::vector<Value> SumGradient(GraphBuilder& g, const CallSite& site, Value d) {
+  d = InOperandType(g, site, d);
   return {Spread(g, d, g.type(site.in[0]).dims, site.attrs.Ints("dims"),
                  site.attrs.Ints("keep"))};
 }
@@ -200,6 +210,7 @@ std::vector<Value> MeanGradient(GraphBuilder& g, const CallSite& site, Value d) 
 }
 
 std::vector<Value> SumSquaresGradient(GraphBuilder& g, const CallSite& site, Value d) {
+  d = InOperandType(g, site, d);
   return {Mul(g, site.in[0], AgainstInput(g, site, Affine(g, d, 2, 0)))};
 }
 
@@ -233,6 +244,15 @@ std::vector<OpSample> ReduceSamples() {
           sample("bf16", {4, 6}, {0}, {}, DType::kBF16)};
 }
 
+std::vector<OpSample> SumSamples() {
+  std::vector<OpSample> samples = ReduceSamples();
+  OpSample wide = samples.back();
+  wide.name += "_to_f32";
+  wide.attrs.Set("dtype", std::string("f32"));
+  samples.push_back(std::move(wide));
+  return samples;
+}
+
 template <typename Policy, KernelFn kRun>
 OpDef MakeReduceOp(absl::string_view name, absl::string_view summary, InferFn infer,
                    RuleFn rule, GradientFn gradient, ErrorModel error) {
@@ -248,8 +268,20 @@ OpDef MakeReduceOp(absl::string_view name, absl::string_view summary, InferFn in
       .error = error,
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = ReduceSamples,
   };
+}
+
+template <typename Policy, KernelFn kRun>
+OpDef MakeSumOp(absl::string_view name, absl::string_view summary,
+                GradientFn gradient) {
+  OpDef op =
+      MakeReduceOp<Policy, kRun>(name, summary, InferSum, Rule<Combine::kSum>, gradient,
+                                 ErrorModel{ErrorModel::kSumOfProducts});
+  op.absorb.value = AbsorbCastToF32;
+  op.samples.value = SumSamples;
+  return op;
 }
 
 Value Reduce(GraphBuilder& g, const OpDef& op, Value x, std::vector<int64_t> dims,
@@ -299,16 +331,14 @@ Value SumTo(GraphBuilder& g, Value x, const TensorType& type) {
 }
 
 const OpDef& ReduceSumOp() {
-  static const OpDef kOp = MakeReduceOp<SumPolicy, RunF32<reduce::SumTerm>>(
-      "reduce_sum", "the sum over dims", InferSum, Rule<Combine::kSum>, SumGradient,
-      ErrorModel{ErrorModel::kSumOfProducts});
+  static const OpDef kOp = MakeSumOp<SumPolicy, RunF32<reduce::SumTerm>>(
+      "reduce_sum", "the sum over dims", SumGradient);
   return kOp;
 }
 
 const OpDef& ReduceMeanOp() {
-  static const OpDef kOp = MakeReduceOp<MeanPolicy, RunMeanF32>(
-      "reduce_mean", "the mean over dims of the whole tensor", InferSum,
-      Rule<Combine::kSum>, MeanGradient, ErrorModel{ErrorModel::kSumOfProducts});
+  static const OpDef kOp = MakeSumOp<MeanPolicy, RunMeanF32>(
+      "reduce_mean", "the mean over dims of the whole tensor", MeanGradient);
   return kOp;
 }
 
@@ -320,9 +350,8 @@ const OpDef& ReduceMaxOp() {
 }
 
 const OpDef& ReduceSumSquaresOp() {
-  static const OpDef kOp = MakeReduceOp<SumSquaresPolicy, RunF32<reduce::SquareTerm>>(
-      "reduce_sum_squares", "the sum of squares over dims", InferSum,
-      Rule<Combine::kSum>, SumSquaresGradient, ErrorModel{ErrorModel::kSumOfProducts});
+  static const OpDef kOp = MakeSumOp<SumSquaresPolicy, RunF32<reduce::SquareTerm>>(
+      "reduce_sum_squares", "the sum of squares over dims", SumSquaresGradient);
   return kOp;
 }
 

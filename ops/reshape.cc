@@ -197,6 +197,7 @@ const OpDef& ReshapeOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = ReshapeSamples,
   };
   return kOp;

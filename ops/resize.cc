@@ -219,6 +219,7 @@ OpDef MakeResizeOp(absl::string_view name, absl::string_view summary) {
           ErrorModel{Impl::kCopies ? ErrorModel::kExact : ErrorModel::kSumOfProducts},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = Samples<M, D>,
   };
 }

@@ -145,6 +145,7 @@ const OpDef& SliceOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = SliceSamples,
   };
   return kOp;

@@ -175,6 +175,7 @@ const OpDef& SoftmaxOp() {
       .error = ErrorModel{ErrorModel::kUlps, 25},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = Samples,
   };
   return kOp;
@@ -196,6 +197,7 @@ const OpDef& LogSoftmaxOp() {
       .error = ErrorModel{ErrorModel::kUlps, 61},
       .may_overwrite = 0,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = Samples,
   };
   return kOp;
@@ -217,6 +219,7 @@ const OpDef& SoftmaxGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 48},
       .may_overwrite = 1,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples =
           [] {
             return GradSamples({0, 0.125});
@@ -240,6 +243,7 @@ const OpDef& LogSoftmaxGradOp() {
       .error = ErrorModel{ErrorModel::kUlps, 56},
       .may_overwrite = 1,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples =
           [] {
             return GradSamples({-4, -2});

@@ -145,6 +145,7 @@ const OpDef& SpreadOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = SpreadSamples,
   };
   return kOp;

@@ -123,6 +123,7 @@ const OpDef& TransposeOp() {
       .error = ErrorModel{ErrorModel::kExact},
       .may_overwrite = kNoAlias,
       .absorb = nullptr,
+      .narrow = Operands::All(),
       .samples = TransposeSamples,
   };
   return kOp;

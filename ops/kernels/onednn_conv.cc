@@ -18,8 +18,8 @@ constexpr int kWeightSlot = 1, kInputGradSlot = 2;
 // A shard's convolution, as oneDNN describes one: its own padding follows from where
 // its boxes lie in the whole tensors.
 struct LocalConv {
-  DType dtype;
-  Box x;  // x's box, trimmed as below
+  DType x_type, w_type, y_type;  // as stored; the result's may be the wider
+  Box x;                         // x's box, trimmed as below
   memory::desc x_desc, w_plain, w_any, y_desc, bias;
   memory::dims stride, dilation, pad_lo, pad_hi;
   bool has_bias = false, relu = false;
@@ -66,10 +66,19 @@ const Box& RoleY(const LocalCall& at) {
 }
 
 template <ConvPass pass>
+LocalConv TypesOf(const OpCall& call) {
+  const DType a = call.in[0].dtype, b = call.in[1].dtype, out = call.out.dtype;
+  if (pass == ConvPass::kForward) return {.x_type = a, .w_type = b, .y_type = out};
+  if (pass == ConvPass::kInputGrad) return {.x_type = out, .w_type = b, .y_type = a};
+  return {.x_type = a, .w_type = out, .y_type = b};
+}
+
+template <ConvPass pass>
 LocalConv Describe(const LocalCall& at) {
   const Attrs& attrs = at.call->attrs;
   const Box &w = RoleW<pass>(at), &y = RoleY<pass>(at);
-  LocalConv c{.dtype = at.call->out.dtype, .x = RoleX<pass>(at)};
+  LocalConv c = TypesOf<pass>(*at.call);
+  c.x = RoleX<pass>(at);
   memory::dims w_dims;
   for (size_t j = 2; j < w.size(); ++j) {
     const int64_t stride = attrs.Ints("stride")[j - 2];
@@ -99,9 +108,9 @@ LocalConv Describe(const LocalCall& at) {
   } else {
     w_dims.insert(w_dims.begin(), {w[0].size(), w[1].size()});
   }
-  const memory::data_type type = onednn::DataType(c.dtype);
-  c.x_desc = ChannelsLast(c.x, c.dtype);
-  c.y_desc = ChannelsLast(y, c.dtype);
+  const memory::data_type type = onednn::DataType(c.w_type);
+  c.x_desc = ChannelsLast(c.x, c.x_type);
+  c.y_desc = ChannelsLast(y, c.y_type);
   c.w_plain = Plain(w_dims, type);
   // The sums of a weight gradient are rounded to storage once, on their way out.
   c.w_any = {w_dims, pass == ConvPass::kWeightGrad ? memory::data_type::f32 : type,
@@ -131,6 +140,13 @@ dnnl::convolution_forward::primitive_desc ForwardDesc(const LocalConv& c) {
           onednn::Engine()};
 }
 
+// Of a gradient: a forward convolution that could run, of y's type throughout.
+dnnl::convolution_forward::primitive_desc HintDesc(LocalConv c) {
+  c.x_desc = ChannelsLast(c.x, c.y_type);
+  c.w_any = {c.w_any.dims(), onednn::DataType(c.y_type), memory::format_tag::any};
+  return ForwardDesc(c);
+}
+
 template <ConvPass pass>
 auto Desc(const LocalConv& c) {
   const auto direct = dnnl::algorithm::convolution_direct;
@@ -139,14 +155,11 @@ auto Desc(const LocalConv& c) {
   } else if constexpr (pass == ConvPass::kInputGrad) {
     return dnnl::convolution_backward_data::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        onednn::PrimitiveAttr(), onednn::Engine(), ForwardDesc(c));
+        onednn::PrimitiveAttr(), onednn::Engine(), HintDesc(c));
   } else {
-    // The hint is a forward convolution that could run: of one type throughout.
-    LocalConv hint = c;
-    hint.w_any = {c.w_any.dims(), onednn::DataType(c.dtype), memory::format_tag::any};
     return dnnl::convolution_backward_weights::primitive_desc(
         {direct, c.x_desc, c.w_any, c.y_desc, c.stride, c.dilation, c.pad_lo, c.pad_hi},
-        onednn::PrimitiveAttr(), onednn::Engine(), ForwardDesc(hint));
+        onednn::PrimitiveAttr(), onednn::Engine(), HintDesc(c));
   }
 }
 
@@ -242,7 +255,7 @@ class ConvInputGrad : public PreparedKernel {
 
  private:
   void Untrim(const LocalCall& at, const std::byte* dx, std::byte* out) const {
-    const int64_t element_bytes = ByteSize(described_.dtype);
+    const int64_t element_bytes = ByteSize(described_.x_type);
     std::memset(out, 0, NumElements(at.out) * element_bytes);
     // Calls that share this kernel differ by a translation: name boxes by extents.
     Box box = described_.x;

@@ -40,6 +40,10 @@ TEST_P(OpConformance, EveryKernelIsWithinTheErrorBoundOfTheReference) {
   EXPECT_EQ(FindKernelFault(op(), sample()), "");
 }
 
+TEST_P(OpConformance, NarrowOperandsMayBeStoredInBF16) {
+  EXPECT_EQ(FindNarrowFault(op(), sample()), "");
+}
+
 TEST_P(OpConformance, CostIsWhatTheReferenceDoes) {
   EXPECT_EQ(FindCostFault(op(), sample()), "");
 }

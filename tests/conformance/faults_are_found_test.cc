@@ -4,6 +4,8 @@
 
 #include "gmock/gmock.h"
 #include "ops/activation.h"
+#include "ops/batch_norm.h"
+#include "ops/cast.h"
 #include "ops/dropout.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
@@ -71,6 +73,36 @@ TEST(FaultsAreFound, AGradientOfAnotherShape) {
   });
   EXPECT_THAT(FindGradientFault(op, Sample()),
               HasSubstr("the gradient by input 0 is f32[7,3], the input f32[5,7]"));
+}
+
+TEST(FaultsAreFound, AGradientOfAnotherElementType) {
+  OpDef op = MatmulOp();
+  op.gradient.value = Gradient([](GraphBuilder& g, const CallSite& site, Value dc) {
+    auto d = (*MatmulOp().gradient).function(g, site, dc);
+    d[0] = Cast(g, d[0], DType::kF32);
+    return d;
+  });
+  EXPECT_THAT(FindNarrowFault(op, Sample()),
+              HasSubstr("the gradient by input 0 is f32[5,7], the input bf16[5,7]"));
+}
+
+TEST(FaultsAreFound, NarrowOperandsThatTheOpDoesNotTake) {
+  OpDef op = BatchNormOp();
+  const OpSample sample = (*op.samples)()[0];
+  EXPECT_EQ(FindNarrowFault(op, sample), "");
+  op.narrow.value = Operands::All();
+  EXPECT_THAT(FindNarrowFault(op, sample), HasSubstr("needs operand 1 to be f32[C]"));
+}
+
+TEST(FaultsAreFound, AnOperandThatKeepsProductsOffTheMatrixUnit) {
+  OpDef op = MatmulOp();
+  op.infer.value = [](const Attrs& attrs, absl::Span<const TensorType> in) {
+    return (*MatmulOp().infer)(
+        attrs, {{DType::kBF16, in[0].dims}, {DType::kBF16, in[1].dims}});
+  };
+  op.narrow.value = Operands::Of({0});
+  EXPECT_EQ(FindNarrowFault(op, Sample()),
+            "has work for the matrix unit and an operand that is not narrow");
 }
 
 TEST(FaultsAreFound, NoGradientAndNoReason) {

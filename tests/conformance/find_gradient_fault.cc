@@ -66,7 +66,7 @@ absl::StatusOr<Arrays> GradientOf(const OpDef& op, const OpSample& sample,
   Arrays out_arrays(in.size());
   for (size_t i = 0; i < in.size(); ++i) {
     if (!gradients[i].valid()) continue;
-    if (graph->values[gradients[i].id].type.dims != sample.in[i].dims) {
+    if (graph->values[gradients[i].id].type != sample.in[i]) {
       return absl::InternalError(
           absl::StrCat("the gradient by input ", i, " is ",
                        graph->values[gradients[i].id].type.ToString(), ", the input ",

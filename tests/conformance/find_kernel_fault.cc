@@ -2,6 +2,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 #include "tests/conformance/cuts.h"
 #include "tests/conformance/find_fault.h"
 #include "tests/conformance/guarded_buffer.h"
@@ -122,20 +123,26 @@ std::vector<Kernel> KernelsAndReference(const OpDef& op) {
 // The kernels prepared before, as the runtime shares them.
 using Shared = std::map<std::string, std::shared_ptr<PreparedKernel>>;
 
-std::string RunAndCompare(const OpSample& sample, const Kernel& kernel,
-                          const LocalCall& at, const Arrays& whole, Shared& shared) {
-  const std::string key = kernel.key != nullptr ? kernel.key(at) : "";
-  std::shared_ptr<PreparedKernel> prepared = key.empty() ? nullptr : shared[key];
-  if (prepared == nullptr) {
-    auto made = kernel.prepare(at);
-    if (!made.ok()) return std::string(made.status().message());
-    prepared = *std::move(made);
-    if (!key.empty()) shared[key] = prepared;
+absl::StatusOr<std::shared_ptr<PreparedKernel>> Prepare(const Kernel& kernel,
+                                                        const LocalCall& at,
+                                                        Shared& shared) {
+  if (kernel.key == nullptr) return kernel.prepare(at);
+  auto& known = shared[kernel.key(at)];
+  if (known == nullptr) {
+    TATAMI_ASSIGN_OR_RETURN(known, kernel.prepare(at));
   }
+  return known;
+}
+
+std::string RunAndCompare(const OpSample& sample,
+                          const absl::StatusOr<std::shared_ptr<PreparedKernel>>& made,
+                          const LocalCall& at, const Arrays& whole) {
+  if (!made.ok()) return std::string(made.status().message());
+  const PreparedKernel& prepared = **made;
   const std::vector<GuardedBuffer> in = StoreInputs(at, whole);
   const std::vector<GuardedBuffer> in_before = StoreInputs(at, whole);
   GuardedBuffer out(NumElements(at.out) * ByteSize(at.call->out.dtype));
-  prepared->Run(at, Pointers(in), out.data());
+  prepared.Run(at, Pointers(in), out.data());
   if (!out.GuardsUntouched()) return "writes outside its output";
   for (size_t i = 0; i < in.size(); ++i) {
     if (!in[i].GuardsUntouched()) return absl::StrCat("writes around input ", i);
@@ -156,8 +163,17 @@ std::string FindKernelFault(const OpDef& op, const OpSample& sample) {
     Shared shared;
     for (const Box& factors : parts) {
       const LocalCall at = MakeLocalCall(*call, rule, factors);
-      if (!kernel.supports(at).ok()) continue;
-      const std::string fault = RunAndCompare(sample, kernel, at, in, shared);
+      std::string fault;
+      if (kernel.supports(at).ok()) {
+        fault = RunAndCompare(sample, Prepare(kernel, at, shared), at, in);
+      }
+      const std::optional<LocalCall> wide = Widened(at);
+      if (fault.empty() && wide && kernel.supports(*wide).ok()) {
+        auto made = Prepare(kernel, *wide, shared);
+        if (made.ok()) made = WideningKernel(at, *std::move(made));
+        fault = RunAndCompare(sample, made, at, in);
+        if (!fault.empty()) fault = "widened: " + fault;
+      }
       if (!fault.empty()) {
         return absl::StrCat("kernel ", kernel.name, " on factors ", ToString(factors),
                             " of ", rule.ToString(), ": ", fault);
@@ -165,6 +181,25 @@ std::string FindKernelFault(const OpDef& op, const OpSample& sample) {
     }
   }
   return "";
+}
+
+std::string FindNarrowFault(const OpDef& op, const OpSample& sample) {
+  OpSample narrow = sample;
+  bool all = true;
+  for (size_t i = 0; i < narrow.in.size(); ++i) {
+    if (narrow.in[i].dtype == DType::kI32) continue;
+    const bool chosen = (*op.narrow).Has(i);
+    narrow.in[i].dtype = chosen ? DType::kBF16 : DType::kF32;
+    all &= chosen;
+  }
+  const auto call = CallOfSample(op, narrow);
+  if (!call.ok()) return std::string(call.status().message());
+  const Box whole = (*op.rule)(**call).WholeFactors();
+  if (!all && (*op.cost)(**call, whole).matrix_flops > 0) {
+    return "has work for the matrix unit and an operand that is not narrow";
+  }
+  const std::string fault = FindKernelFault(op, narrow);
+  return fault.empty() ? FindGradientFault(op, narrow) : fault;
 }
 
 std::string FindUntestedKernelFault(const OpDef& op, const Kernel& kernel) {
