@@ -45,7 +45,7 @@ Graph ConvNetTrainingStep() {
   return *std::move(graph);
 }
 
-Graph DrawTrainingStep(uint64_t seed, size_t forward_calls) {
+Graph DrawTrainingStep(uint64_t seed, size_t forward_calls, Precision precision) {
   Draw draw{.bits = std::mt19937_64(seed)};
   GraphBuilder g("trained");
   std::vector<Value> weights;
@@ -74,8 +74,8 @@ Graph DrawTrainingStep(uint64_t seed, size_t forward_calls) {
   for (const Value level : levels) {
     loss = Add(g, loss, MeanAll(g, Square(g, conv(level, 8))));
   }
-  AddTrainingStep(g, loss, weights, {.name = "adamw", .clip_norm = 1});
   g.Output("loss", loss);
+  AddTrainingStep(g, loss, weights, {.name = "adamw", .clip_norm = 1}, 1, precision);
   absl::StatusOr<Graph> graph = g.Finish();
   TATAMI_CHECK(graph.ok()) << graph.status();
   absl::StatusOr<Graph> passed = RunPipeline(*std::move(graph));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/passes/narrow_storage.h"
 #include "core/graph.h"
 #include "core/plan.h"
 #include "core/program.h"
@@ -27,7 +28,8 @@ Graph ConvNetTrainingStep();
 // A training step with AdamW and a clipped norm: residual blocks at falling resolution
 // on pictures of 16 to 64 pixels a side, at least `forward_calls` calls before the
 // losses at each resolution, about five times as many in all.
-Graph DrawTrainingStep(uint64_t seed, size_t forward_calls);
+Graph DrawTrainingStep(uint64_t seed, size_t forward_calls,
+                       Precision precision = Precision::kF32);
 
 // Normal numbers for every input and state, by value id, drawn by name: two graphs with
 // the same names get the same numbers.

@@ -24,8 +24,15 @@ void Repeat(GraphBuilder& g, int64_t micro_batches, std::vector<Value>& paramete
 }  // namespace
 
 void AddTrainingStep(GraphBuilder& g, Value loss, const std::vector<Value>& of,
-                     const OptimizerOptions& options, int64_t micro_batches) {
+                     const OptimizerOptions& options, int64_t micro_batches,
+                     Precision precision) {
   std::vector<Value> parameters = of;
+  if (precision == Precision::kBF16) {
+    parameters.push_back(loss);
+    NarrowStorage(g, absl::MakeSpan(parameters));
+    loss = parameters.back();
+    parameters.pop_back();
+  }
   // A mean of means: each part's gradient has its share of the weight from the start,
   // so that none need be scaled.
   std::vector<Value> gradients =

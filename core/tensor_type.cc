@@ -1,7 +1,6 @@
 #include "core/tensor_type.h"
 
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -43,8 +42,11 @@ std::string TensorType::ToString() const {
 
 uint16_t BF16FromFloat(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>((bits >> 16) | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+  const uint32_t nan = (bits >> 16) | 0x40;
+  const uint32_t number = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  // Compared as integers, a loop over this is one of vectors.
+  const bool is_nan = (bits & 0x7fffffff) > 0x7f800000;
+  return static_cast<uint16_t>(is_nan ? nan : number);
 }
 
 float FloatFromBF16(uint16_t bits) {

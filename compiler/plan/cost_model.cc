@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/algorithm/container.h"
 #include "core/line_sum.h"
 #include "core/program.h"
 
@@ -61,8 +62,10 @@ double CostModel::ComputeNs(const OpCall& call, const IndexRule& rule,
 
 double CostModel::ArithmeticNs(const OpCall& call, const Box& factors) const {
   const OpCost cost = (*call.op->cost)(call, factors);
-  // f32 runs on the vector unit; the matrix unit takes narrower operands.
-  const bool wide = call.out.dtype == DType::kF32;
+  // f32 runs on the vector unit; the matrix unit takes narrower operands, and adds
+  // their products up in f32 whatever the result is stored in.
+  const bool wide = absl::c_any_of(
+      call.in, [](const TensorType& type) { return type.dtype == DType::kF32; });
   const double matrix_rate = wide ? vector_flops_per_ns_ : matrix_flops_per_ns_;
   return static_cast<double>(cost.matrix_flops) / matrix_rate +
          static_cast<double>(cost.vector_flops) / vector_flops_per_ns_;

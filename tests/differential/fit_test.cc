@@ -25,6 +25,7 @@ struct ZooCase {
   Mesh mesh;
   int64_t batch = 0;  // 0: the preset's
   int64_t micro_batches = 1;
+  Precision precision = Precision::kF32;
 };
 class Zoo : public ::testing::TestWithParam<ZooCase> {};
 
@@ -36,7 +37,8 @@ TEST_P(Zoo, TakesWhatThePlanSays) {
   const int64_t batch = GetParam().batch > 0 ? GetParam().batch : preset->batch;
   const int64_t parts = GetParam().micro_batches;
   const BuiltModel model = BuildModel(g, *preset, batch / parts, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, {.name = "adamw"}, parts);
+  AddTrainingStep(g, model.loss, model.parameters, {.name = "adamw"}, parts,
+                  GetParam().precision);
   auto graph = g.Finish();
   ASSERT_TRUE(graph.ok()) << graph.status();
   const auto compiled = Compile(*std::move(graph), *machine, {.mesh = GetParam().mesh});
@@ -55,7 +57,11 @@ INSTANTIATE_TEST_SUITE_P(
                       ZooCase{"resnet18", "d1_die", {18, 19}, 4},
                       ZooCase{"drivenet-tiny", "d1_die", {4, 4}, 8, 4},
                       ZooCase{"drivenet-steering", "d1_die", {8, 8}, 4, 2},
-                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3}));
+                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3},
+                      ZooCase{
+                          "drivenet-small", "d1_die", {8, 8}, 4, 2, Precision::kBF16},
+                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 8, 1, Precision::kBF16},
+                      ZooCase{"resnet18", "d1_die", {16, 16}, 4, 1, Precision::kBF16}));
 
 // Random networks and random SRAM: refused at compile time, or run within it.
 TEST(Fit, RandomNetworksFitOrAreRefused) {
@@ -63,7 +69,8 @@ TEST(Fit, RandomNetworksFitOrAreRefused) {
   uint64_t fit = 0, refused = 0;
   for (uint64_t seed = 0; seed < kNetworks; ++seed) {
     Draw draw{.bits = std::mt19937_64(seed)};
-    const Graph graph = DrawTrainingStep(seed, 2 + seed % 3);
+    const Precision precision = seed % 2 == 0 ? Precision::kF32 : Precision::kBF16;
+    const Graph graph = DrawTrainingStep(seed, 2 + seed % 3, precision);
     const Mesh mesh{draw(1, 4), draw(1, 4)};
     machine.sram_bytes =
         machine.code_bytes_reserved + (int64_t{1} << draw(16, 21)) + 64 * draw(0, 1000);
