@@ -27,6 +27,8 @@ TEST(WhatIf, AScenarioIsTheChoiceGivenAsFlags) {
       {"batch=3", {"--machine", "d1_die", "--mesh", "2x3", "--batch", "3"}},
       {"micro_batches=2",
        {"--machine", "d1_die", "--mesh", "2x3", "--micro_batches", "2"}},
+      {"precision=bf16",
+       {"--machine", "d1_die", "--mesh", "2x3", "--precision", "bf16"}},
       {"optimizer=sgd", {"--machine", "d1_die", "--mesh", "2x3", "--optimizer", "sgd"}},
       {"batch=4,mesh=2x2", {"--machine", "d1_die", "--mesh", "2x2", "--batch", "4"}},
       {"sram=192KiB", {"--machine", "less.textproto", "--mesh", "2x3"}},
@@ -56,6 +58,7 @@ TEST(WhatIf, AScenarioIsTheChoiceGivenAsFlags) {
     EXPECT_EQ(row["peak_bytes"], made["peak_bytes"]) << cases[i].first;
     EXPECT_EQ(row["batch"], made["batch"]) << cases[i].first;
     EXPECT_EQ(row["micro_batches"], made["micro_batches"]) << cases[i].first;
+    EXPECT_EQ(row["precision"], made["precision"]) << cases[i].first;
     const double step_ns = made["step_ns"], given_ns = object["step_ns"];
     EXPECT_NEAR(row["step_ns"], step_ns, 1e-9 * step_ns) << cases[i].first;
     EXPECT_NEAR(row["gap"], made["gap"], 1e-9) << cases[i].first;
@@ -85,7 +88,8 @@ TEST(WhatIf, BadInputIsRefusedWithTheNearestKeyAndTheForm) {
                   message);
   };
   const std::string keys =
-      " Keys are machine, mesh, batch, micro_batches, sram, link, clock, optimizer.";
+      " Keys are machine, mesh, batch, micro_batches, precision, sram, link, clock, "
+      "optimizer.";
   refused("mesh8x8",
           "E0101: --if mesh8x8: 'mesh8x8' is not KEY=VALUE, as mesh=8x8." + keys);
   refused("mehs=8x8",
@@ -100,6 +104,8 @@ TEST(WhatIf, BadInputIsRefusedWithTheNearestKeyAndTheForm) {
           "sram=64KiB)");
   refused("link=0.5",
           "E0101: link= takes a factor as 0.5x; got '0.5'. (in --if link=0.5)");
+  refused("precision=f16",
+          "E0101: precision= takes f32 or bf16; got 'f16'. (in --if precision=f16)");
   refused("micro_batches=3",
           "E0101: a batch of 2 cannot be cut into 3 equal micro-batches. Use "
           "--micro_batches 2, or a --batch that 3 divides, as 3. (in --if "

@@ -18,6 +18,7 @@ a stored weight come to 3e-7 of it; the least that a tensor moves here is 2.7e-4
 The comparison is itself tested: it must fail when PyTorch trains wrongly on purpose, without
 momentum, without decay and so on.
 """
+import contextlib
 import os
 import subprocess
 import sys
@@ -79,8 +80,8 @@ def micro_batches_of(data, count):
     return [{name: arrays[i] for name, arrays in parts.items()} for i in range(count)]
 
 
-def train(case, folder, dtype, fault):
-    """Losses and every tensor after the steps, under our names."""
+def train(case, folder, dtype, fault, steps=STEPS, storage=contextlib.nullcontext()):
+    """Losses and every tensor after the steps, under our names; forward passes in `storage`."""
     before = read_step(folder, 0)
     names = {name: pytorch_name(case, name) for name in before}
     net = MODELS[case]().to(dtype)
@@ -94,19 +95,20 @@ def train(case, folder, dtype, fault):
             module.momentum = fault.get("statistics_momentum", module.momentum)
             module.eps = fault.get("epsilon", module.eps)
     net.train()
-    data = [read_step(os.path.join(folder, "data"), step) for step in range(STEPS)]
+    data = [read_step(os.path.join(folder, "data"), step) for step in range(steps)]
     options = dict(SGD, **{k: v for k, v in fault.items()
                            if k in ("momentum", "weight_decay", "nesterov")})
     optimizer = torch.optim.SGD(net.parameters(), lr=float(data[0]["learning_rate"]),
                                 **options)
     losses = []
-    for step in range(STEPS):
+    for step in range(steps):
         optimizer.zero_grad()
         count = fault.get("micro_batches", MICRO_BATCHES.get(case, 1))
         share = fault.get("share", 1 / count)
         loss = 0.0
         for part in micro_batches_of(data[step], count):
-            weighted = loss_of(case, net, part, dtype) * share
+            with storage:
+                weighted = loss_of(case, net, part, dtype) * share
             weighted.backward()
             loss += weighted.item()
         optimizer.step()
@@ -123,7 +125,7 @@ def train(case, folder, dtype, fault):
             out[name] = theirs.detach().double().numpy()
     ours = {f"loss of step {k + 1}": d["loss"] for k, d in enumerate(data)}
     theirs = {f"loss of step {k + 1}": np.array(x) for k, x in enumerate(losses)}
-    ours.update(read_step(folder, STEPS))
+    ours.update(read_step(folder, steps))
     theirs.update(out)
     return ours, theirs
 

@@ -46,6 +46,9 @@ std::string NameOf(const StepSetup& setup) {
                       setup.micro_batches == 1
                           ? ""
                           : absl::StrCat(" in ", setup.micro_batches, " micro-batches"),
+                      setup.precision == Precision::kF32
+                          ? ""
+                          : absl::StrCat(" in ", Name(setup.precision)),
                       " on ", setup.machine.name, " ", setup.mesh.ToString(),
                       setup.live ? " of " + setup.live->ToString() : "");
 }
@@ -56,9 +59,9 @@ absl::StatusOr<BenchResult> BenchAgainstPytorch(const StepSetup& setup,
                                                 const BenchStepOptions& options) {
   BenchResult result{.name = NameOf(setup), .unit = "samples/s"};
   TATAMI_ASSIGN_OR_RETURN(RepeatedBatch ours, RepeatedBatch::Create(setup));
-  TATAMI_ASSIGN_OR_RETURN(
-      PytorchPeer peer,
-      PytorchPeer::Start(setup.preset.name, setup.batch, setup.emulator.threads));
+  TATAMI_ASSIGN_OR_RETURN(PytorchPeer peer,
+                          PytorchPeer::Start(setup.preset.name, setup.batch,
+                                             setup.emulator.threads, setup.precision));
   const std::string formats[] = {"contiguous", "channels_last"};
   for (const std::string& format : formats) {
     TATAMI_RETURN_IF_ERROR(peer.RunSteps(format, 1).status());

@@ -7,12 +7,14 @@
 namespace tatami {
 
 absl::StatusOr<PytorchPeer> PytorchPeer::Start(const std::string& model, int64_t batch,
-                                               int threads) {
+                                               int threads, Precision precision) {
   TATAMI_ASSIGN_OR_RETURN(
       auto process,
-      LineProcess::Start(PytorchScript("pytorch_step.py", {model, absl::StrCat(batch),
-                                                           absl::StrCat(threads)}),
-                         kPytorchRemedy));
+      LineProcess::Start(
+          PytorchScript("pytorch_step.py",
+                        {model, absl::StrCat(batch), absl::StrCat(threads),
+                         std::string(Name(precision))}),
+          kPytorchRemedy));
   return PytorchPeer(std::move(process));
 }
 

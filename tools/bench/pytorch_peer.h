@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "compiler/passes/narrow_storage.h"
 #include "tools/bench/line_process.h"
 
 namespace tatami {
@@ -20,7 +21,7 @@ class PytorchPeer {
  public:
   // Starts tools/bench/pytorch_step.py with `threads` threads. Error: E0603.
   static absl::StatusOr<PytorchPeer> Start(const std::string& model, int64_t batch,
-                                           int threads);
+                                           int threads, Precision precision);
 
   // What `steps` training steps took. `format` is contiguous or channels_last.
   absl::StatusOr<RunTime> RunSteps(absl::string_view format, int steps);

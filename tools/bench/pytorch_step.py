@@ -1,10 +1,10 @@
 """Training steps in PyTorch eager on random data, timed on request.
 
-  pytorch_step.py MODEL BATCH THREADS
+  pytorch_step.py MODEL BATCH THREADS PRECISION
 
 Reads lines "FORMAT STEPS" (contiguous or channels_last), answers each with the seconds
 and the processor seconds that so many steps took: forward, loss, backward, SGD with momentum 0.9. Data and weights are made
-once, before the first answer.
+once, before the first answer. PRECISION is f32, or bf16: forward and loss under CPU autocast.
 """
 import sys
 import time
@@ -22,7 +22,8 @@ FORMATS = {
 
 
 class Trainer:
-    def __init__(self, model, batch, memory_format):
+    def __init__(self, model, batch, memory_format, precision):
+        self.narrow = precision == "bf16"
         self.net = MODELS[model]().train().to(memory_format=memory_format)
         data, self.labels = random_batch(model, batch)
         self.data = [x.to(memory_format=memory_format) for x in data]
@@ -30,19 +31,20 @@ class Trainer:
 
     def step(self):
         self.optimizer.zero_grad()
-        loss = loss_of(self.net(*self.data), self.data, self.labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
+            loss = loss_of(self.net(*self.data), self.data, self.labels)
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
 
-def main(model, batch, threads):
+def main(model, batch, threads, precision):
     torch.set_num_threads(int(threads))
     trainers = {}
     for line in sys.stdin:
         name, steps = line.split()
         if name not in trainers:
-            trainers[name] = Trainer(model, int(batch), FORMATS[name](model))
+            trainers[name] = Trainer(model, int(batch), FORMATS[name](model), precision)
         start, start_cpu = time.perf_counter(), time.process_time()
         for _ in range(int(steps)):
             trainers[name].step()

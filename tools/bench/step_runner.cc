@@ -32,8 +32,8 @@ absl::StatusOr<Compiled> CompileStep(const StepSetup& setup) {
   GraphBuilder g(setup.preset.name);
   const BuiltModel model =
       BuildModel(g, setup.preset, setup.batch / setup.micro_batches, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, setup.optimizer,
-                  setup.micro_batches);
+  AddTrainingStep(g, model.loss, model.parameters, setup.optimizer, setup.micro_batches,
+                  setup.precision);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(
       std::move(graph), setup.machine,

@@ -30,6 +30,7 @@ struct StepSetup {
   std::string pinned_plan;       // text; the search fills in the rest
   int64_t batch = 1;
   int64_t micro_batches = 1;  // which divide the batch
+  Precision precision = Precision::kF32;
   OptimizerOptions optimizer;
   double learning_rate = 0.01;
   uint64_t seed = 1;

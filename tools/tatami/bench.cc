@@ -91,6 +91,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,
                         .micro_batches = choice.micro_batches,
+                        .precision = choice.precision,
                         .optimizer = training.optimizer,
                         .learning_rate = flags.learning_rate,
                         .emulator = {.threads = flags.threads}};
@@ -116,6 +117,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   if (flags.json) {
     nlohmann::json object = ToJson(*result);
     object["micro_batches"] = choice.micro_batches;
+    object["precision"] = Name(choice.precision);
     std::cout << object.dump() << std::endl;
   }
   return absl::OkStatus();

@@ -36,6 +36,7 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
           {"mesh", choice.mesh.ToString()},
           {"fits", false},
           {"micro_batches", choice.micro_batches},
+          {"precision", Name(choice.precision)},
           {"peak_bytes", overflow.needed_bytes},
           {"sram_bytes", overflow.available_bytes},
           {"worst_node", {overflow.row, overflow.col}},
@@ -156,6 +157,7 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   nlohmann::json object = CompiledObject(c, links);
   object["batch"] = choice.model.batch;
   object["micro_batches"] = choice.model.micro_batches;
+  object["precision"] = Name(choice.model.precision);
   if (!scenarios.empty()) object["what_if"] = ScenarioJson(outcomes);
   std::cout << object.dump() << std::endl;
   return absl::OkStatus();
@@ -181,9 +183,9 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
           ->type_name("[CALL]");
   command
       ->add_option("--if", flags->scenarios,
-                   "what if: mesh=8x8, batch=16, micro_batches=4, sram=1.0MiB, "
-                   "link=0.5x, clock=1.2x, machine=NAME or optimizer=sgd, several "
-                   "joined by ','; repeatable")
+                   "what if: mesh=8x8, batch=16, micro_batches=4, precision=bf16, "
+                   "sram=1.0MiB, link=0.5x, clock=1.2x, machine=NAME or "
+                   "optimizer=sgd, several joined by ','; repeatable")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE,..");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");

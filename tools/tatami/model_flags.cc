@@ -62,6 +62,11 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
                   "equal parts of the batch that a step takes one after the other")
       ->check(AtLeast(1))
       ->capture_default_str();
+  command
+      .add_option("--precision", flags.precision,
+                  "f32, or bf16: what activations and the weights that meet them are "
+                  "stored in")
+      ->capture_default_str();
   command.add_option("--plan", flags.plan_file,
                      "file that pins cuts of calls; the search fills in the rest");
 }
@@ -86,6 +91,8 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
   }
   choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
   choice.micro_batches = flags.micro_batches;
+  TATAMI_ASSIGN_OR_RETURN(choice.precision,
+                          ParsePrecision("--precision is", flags.precision));
   TATAMI_RETURN_IF_ERROR(CheckMicroBatches(choice));
   if (!flags.plan_file.empty()) {
     std::ifstream file(flags.plan_file);
@@ -100,6 +107,15 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
     choice.pinned_plan = text.str();
   }
   return choice;
+}
+
+absl::StatusOr<Precision> ParsePrecision(absl::string_view what,
+                                         absl::string_view name) {
+  for (const Precision precision : {Precision::kF32, Precision::kBF16}) {
+    if (name == Name(precision)) return precision;
+  }
+  return MakeError(ErrorCode::kBadFlag,
+                   absl::StrCat(what, " f32 or bf16; got '", name, "'."));
 }
 
 absl::Status CheckMicroBatches(const ModelChoice& choice) {
@@ -132,7 +148,8 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
   GraphBuilder g(choice.preset.name);
   const BuiltModel model =
       BuildModel(g, choice.preset, choice.batch / choice.micro_batches, Mode::kTrain);
-  AddTrainingStep(g, model.loss, model.parameters, optimizer, choice.micro_batches);
+  AddTrainingStep(g, model.loss, model.parameters, optimizer, choice.micro_batches,
+                  choice.precision);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh,
@@ -144,6 +161,7 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
 absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {
   GraphBuilder g(choice.preset.name);
   BuildModel(g, choice.preset, choice.evaluation_batch(), Mode::kEvaluate);
+  if (choice.precision == Precision::kBF16) NarrowStorage(g);
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh, .live = choice.live});

@@ -22,6 +22,7 @@ constexpr int64_t kBatchMax = -1;
 struct ModelFlags {
   std::string model = "drivenet-small";
   std::string machine, mesh, dead, plan_file;
+  std::string precision = "f32";
   int64_t batch = 0;
   int64_t micro_batches = 1;
 };
@@ -38,11 +39,16 @@ struct ModelChoice {
   // Evaluation, which needs no more at once, takes one such part as its batch.
   int64_t micro_batches = 1;
   int64_t evaluation_batch() const { return batch / micro_batches; }
-  std::string pinned_plan;  // text
-  bool explained = false;   // Compiled::choices is wanted
+  Precision precision = Precision::kF32;  // of training and of evaluation
+  std::string pinned_plan;                // text
+  bool explained = false;                 // Compiled::choices is wanted
 };
 // Errors: E0101, E0102, E0103, E0105, E0108, E0401 for a plan file that is not there.
 absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags);
+
+// `what` is how the message calls what was given. Errors: E0101.
+absl::StatusOr<Precision> ParsePrecision(absl::string_view what,
+                                         absl::string_view name);
 
 // E0101 with the nearest numbers that divide, unless the micro-batches are equal parts
 // of the batch.

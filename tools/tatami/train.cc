@@ -90,6 +90,7 @@ void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
   if (flags.json) {
     const nlohmann::json object = {{"steps", summary.steps},
                                    {"micro_batches", flags.model.micro_batches},
+                                   {"precision", flags.model.precision},
                                    {"loss", summary.loss},
                                    {"metrics", summary.metrics},
                                    {"baselines", summary.baselines},

@@ -18,7 +18,7 @@ namespace tatami {
 namespace {
 
 // In the order in which they are applied: the others change what machine= brings.
-const char* const kKeys[] = {"machine", "mesh", "batch", "micro_batches",
+const char* const kKeys[] = {"machine", "mesh", "batch", "micro_batches", "precision",
                              "sram",    "link", "clock", "optimizer"};
 
 // "0.5x"
@@ -118,6 +118,9 @@ class ScenarioParser {
       return ParseCount(key, value, out_.model.batch);
     } else if (key == "micro_batches") {
       return ParseCount(key, value, out_.model.micro_batches);
+    } else if (key == "precision") {
+      TATAMI_ASSIGN_OR_RETURN(out_.model.precision,
+                              ParsePrecision("precision= takes", value));
     } else if (key == "optimizer") {
       out_.optimizer.name = value;
     } else if (key == "sram") {
@@ -172,11 +175,13 @@ absl::StatusOr<std::vector<ScenarioOutcome>> TryScenarios(
   std::vector<ScenarioOutcome> out = {{.name = "as given",
                                        .batch = given_choice.batch,
                                        .micro_batches = given_choice.micro_batches,
+                                       .precision = given_choice.precision,
                                        .attempt = attempt}};
   for (const Scenario& scenario : scenarios) {
     ScenarioOutcome outcome{.name = scenario.name,
                             .batch = scenario.choice.model.batch,
                             .micro_batches = scenario.choice.model.micro_batches,
+                            .precision = scenario.choice.model.precision,
                             .attempt = {}};
     TATAMI_ASSIGN_OR_RETURN(outcome.attempt, TryTraining(scenario.choice),
                             absl::StrCat("in --if ", scenario.name));
@@ -215,7 +220,8 @@ nlohmann::json ScenarioJson(const std::vector<ScenarioOutcome>& outcomes) {
                              {"fits", o.attempt.fits},
                              {"peak_bytes", o.attempt.peak_bytes},
                              {"batch", o.batch},
-                             {"micro_batches", o.micro_batches}};
+                             {"micro_batches", o.micro_batches},
+                             {"precision", Name(o.precision)}};
     if (o.attempt.fits) {
       object["step_ns"] = o.attempt.step_ns;
       object["gap"] = o.attempt.gap;

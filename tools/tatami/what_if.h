@@ -25,6 +25,7 @@ absl::StatusOr<std::vector<Scenario>> ParseScenarios(
 struct ScenarioOutcome {
   std::string name;
   int64_t batch = 1, micro_batches = 1;
+  Precision precision = Precision::kF32;
   Attempt attempt;
 };
 // Plans each scenario. The first outcome is that of the choice as given, which is
@@ -35,8 +36,8 @@ absl::StatusOr<std::vector<ScenarioOutcome>> TryScenarios(
 
 // A table of 80 columns; times are called modelled.
 std::string ScenarioTable(const std::vector<ScenarioOutcome>& outcomes);
-// [{scenario, fits, peak_bytes, batch, micro_batches, and where it fits step_ns, gap,
-// change}]; change is of step_ns against the first.
+// [{scenario, fits, peak_bytes, batch, micro_batches, precision, and where it fits
+// step_ns, gap, change}]; change is of step_ns against the first.
 nlohmann::json ScenarioJson(const std::vector<ScenarioOutcome>& outcomes);
 
 }  // namespace tatami
