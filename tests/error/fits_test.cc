@@ -284,6 +284,19 @@ TEST(Remedies, AnOptimizerThatKeepsLess) {
   ExpectRemediesHelp(scratch, given, Compiled(scratch, given), {"--optimizer sgd"});
 }
 
+TEST(Remedies, ActivationsInHalfTheBytes) {
+  const Scratch scratch;
+  scratch.Write("small.textproto",
+                "base: \"d1_die\" name: \"small\" sram_bytes: 196608\n"
+                "die_logical_nodes { rows: 2 cols: 3 }\n");
+  const Flags given = {{"--model", "drivenet-tiny"},
+                       {"--machine", "small.textproto"},
+                       {"--mesh", "2x3"},
+                       {"--batch", "6"}};
+  ExpectRemediesHelp(scratch, given, Compiled(scratch, given),
+                     {"--machine d1_die ", "--precision bf16", "--micro_batches 2"});
+}
+
 // The mesh is all of this machine, and the batch is to stay.
 TEST(Remedies, MicroBatchesKeepMeshAndBatch) {
   const Scratch scratch;

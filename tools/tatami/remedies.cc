@@ -76,14 +76,22 @@ std::vector<Idea> LargerMeshes(const TrainingChoice& base, double nodes_min) {
   return out;
 }
 
-// How many samples at once are worth a try: what a node's memory would give if all of
-// it but the state went with them, and some more.
-int64_t SamplesMax(const TrainingChoice& base, const SramOverflow& overflow) {
+// How much of what is no state, nor code, is worth a try: what a node's memory has room
+// for, and some more.
+double HopefulShare(const TrainingChoice& base, const SramOverflow& overflow) {
   const int64_t kept = overflow.state_bytes + base.model.machine.code_bytes_reserved;
-  const double share = static_cast<double>(overflow.available_bytes - kept) /
-                       static_cast<double>(overflow.needed_bytes - kept);
-  const auto samples = static_cast<double>(base.model.batch / base.model.micro_batches);
-  return std::max<int64_t>(1, static_cast<int64_t>(kHope * share * samples));
+  return kHope * static_cast<double>(overflow.available_bytes - kept) /
+         static_cast<double>(overflow.needed_bytes - kept);
+}
+
+// All but the state in half the bytes, where that could be enough.
+std::vector<Idea> NarrowerStorage(const TrainingChoice& base, double share) {
+  if (base.model.precision == Precision::kBF16 || share < 0.5) return {};
+  Idea idea{.choice = base,
+            .flags = {"--precision", "bf16"},
+            .note = "activations rounded to 8 bits; weights stay f32"};
+  idea.choice.model.precision = Precision::kBF16;
+  return {std::move(idea)};
 }
 
 // The batch as it is, taken in more and smaller parts.
@@ -195,10 +203,13 @@ absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
   const double nodes_min = static_cast<double>(base.model.mesh.nodes()) *
                            static_cast<double>(overflow.needed_bytes) /
                            static_cast<double>(overflow.available_bytes);
-  const int64_t samples_max = SamplesMax(base, overflow);
-  TATAMI_RETURN_IF_ERROR(search.TryInTurn({LargerMeshes(base, nodes_min),
-                                           MoreMicroBatches(base, samples_max),
-                                           SmallerBatches(base, samples_max)}));
+  const double share = HopefulShare(base, overflow);
+  const auto samples = static_cast<double>(base.model.batch / base.model.micro_batches);
+  const int64_t samples_max =
+      std::max<int64_t>(1, static_cast<int64_t>(share * samples));
+  TATAMI_RETURN_IF_ERROR(search.TryInTurn(
+      {LargerMeshes(base, nodes_min), NarrowerStorage(base, share),
+       MoreMicroBatches(base, samples_max), SmallerBatches(base, samples_max)}));
   if (host_helps && search.fit() < kFew) {
     search.set_tried_max(kTriedMax);
     Idea idea{.choice = base,

@@ -21,7 +21,7 @@ struct Remedies {
   std::vector<Remedy> fit;  // at most four
   int tried = 0;            // at most six
 };
-// Plans micro-batches, smaller batches, larger meshes, sgd where the optimizer's
+// Plans micro-batches, smaller batches, bf16, larger meshes, sgd where the optimizer's
 // moments are what is too much, and the same without pins; where little of that helps,
 // the host. Counts plans and not time, so that the same choice has the same remedies.
 // REQUIRES: `refusal` is E0301 for `choice`.
