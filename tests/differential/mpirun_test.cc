@@ -107,5 +107,34 @@ TEST_F(Mpirun, RanksThreadsAndResumeDoNotChangeABit) {
   std::filesystem::remove_all(one);
 }
 
+// Checkpoints hold f32 weights whatever trains them, so either precision goes on from
+// the other's.
+TEST_F(Mpirun, BF16HasTheSameBitsOnAnyRanksAndGoesOnFromF32) {
+  const auto train = [](int ranks, const std::string& dir, absl::string_view more) {
+    std::filesystem::remove_all(absl::StrCat(dir, "/step-00000020"));
+    const bool resumes = absl::StrContains(more, "--resume");
+    return HashOf(absl::StrCat("--np ", ranks, " --out ", dir, " ", more),
+                  resumes ? absl::StrCat("resumed ", dir, "/step-00000010") : "");
+  };
+  const std::string wide = OwnPath("f32"), narrow = OwnPath("bf16");
+  const std::string f32 = train(1, wide, ""),
+                    bf16 = train(1, narrow, "--precision bf16");
+  ASSERT_EQ(f32.size(), 16) << f32;
+  ASSERT_EQ(bf16.size(), 16) << bf16;
+  EXPECT_NE(bf16, f32);
+  for (const int ranks : {2, 3}) {
+    EXPECT_EQ(train(ranks, narrow, "--precision bf16 --resume"), bf16) << ranks;
+    std::filesystem::remove_all(narrow);
+    EXPECT_EQ(train(ranks, narrow, "--precision bf16"), bf16) << ranks;
+  }
+  const std::string mixed = train(1, wide, "--precision bf16 --resume");
+  EXPECT_EQ(mixed.size(), 16) << mixed;
+  EXPECT_NE(mixed, f32);
+  EXPECT_NE(mixed, bf16);
+  EXPECT_EQ(train(1, wide, "--resume"), f32);
+  std::filesystem::remove_all(wide);
+  std::filesystem::remove_all(narrow);
+}
+
 }  // namespace
 }  // namespace tatami

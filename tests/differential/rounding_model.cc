@@ -14,7 +14,7 @@ namespace {
 
 using Vector = std::vector<double>;
 
-constexpr double kUnit = 0x1p-24;
+constexpr double kUnit = 0x1p-24, kStoredUnit = 0x1p-8;  // of f32, of bf16
 
 // Ops whose sums have terms of both signs inside: what to give the reference so that it
 // adds magnitudes. '+' the magnitude, '-' its negative where the op subtracts the
@@ -31,8 +31,21 @@ constexpr SignedTerms kSignedTerms[] = {
 };
 constexpr double kPerChannel = 12;
 
-Vector TermMagnitudes(const OpCall& call, std::vector<Vector> in,
-                      absl::string_view signs) {
+const SignedTerms* FindSignedTerms(const OpCall& call) {
+  const auto known =
+      std::find_if(std::begin(kSignedTerms), std::end(kSignedTerms),
+                   [&](const auto& terms) { return terms.op == *call.op->name; });
+  return known == std::end(kSignedTerms) ? nullptr : known;
+}
+
+bool Reduces(const IndexRule& rule) {
+  return std::any_of(rule.factors.begin(), rule.factors.end(),
+                     [](const Factor& f) { return f.kind == FactorKind::kReduce; });
+}
+
+Vector TermMagnitudes(const OpCall& call, std::vector<Vector> in) {
+  const SignedTerms* known = FindSignedTerms(call);
+  const absl::string_view signs = known == nullptr ? absl::string_view() : known->signs;
   for (size_t i = 0; i < in.size(); ++i) {
     const char sign = signs.empty() ? '+' : signs[i];
     if (sign == '=' || call.in[i].dtype == DType::kI32) continue;
@@ -158,22 +171,17 @@ std::string FindExcess(const std::map<std::string, Bytes>& got, const Tensors& t
   return "";
 }
 
-}  // namespace
-
-OwnRounding OwnRoundingOf(const OpCall& call, const std::vector<Vector>& in,
-                          const Vector& out, int64_t nodes) {
+// What a call rounds in f32, wherever it stores.
+OwnRounding ArithmeticRoundingOf(const OpCall& call, const std::vector<Vector>& in,
+                                 const Vector& out, int64_t nodes) {
   const ErrorModel& model = *call.op->error;
   if (model.kind == ErrorModel::kExact) return {};
   const Vector none(out.size(), 0);
   OwnRounding own{.element = none, .channel = none, .call = none};
   const IndexRule rule = (*call.op->rule)(call);
-  const bool reduces =
-      std::any_of(rule.factors.begin(), rule.factors.end(),
-                  [](const Factor& f) { return f.kind == FactorKind::kReduce; });
-  const auto known =
-      std::find_if(std::begin(kSignedTerms), std::end(kSignedTerms),
-                   [&](const auto& terms) { return terms.op == *call.op->name; });
-  const bool is_known = known != std::end(kSignedTerms);
+  const bool reduces = Reduces(rule);
+  const SignedTerms* known = FindSignedTerms(call);
+  const bool is_known = known != nullptr;
   if (model.kind == ErrorModel::kUlps && model.ulps <= 0.5) {
     // One correctly rounded operation.
     for (size_t e = 0; e < out.size(); ++e) own.element[e] = kUnit * std::abs(out[e]);
@@ -196,8 +204,7 @@ OwnRounding OwnRoundingOf(const OpCall& call, const std::vector<Vector>& in,
   const double t =
       std::ceil(double(cost.total()) / double(std::max<size_t>(1, out.size()))) + 2 +
       (reduces ? double(nodes - 1) : 0);
-  const Vector magnitudes =
-      TermMagnitudes(call, in, is_known ? known->signs : absl::string_view());
+  const Vector magnitudes = TermMagnitudes(call, in);
   for (size_t e = 0; e < out.size(); ++e) {
     const double m = std::abs(magnitudes[e]);
     own.element[e] = std::sqrt(t) * kUnit * m;
@@ -207,14 +214,41 @@ OwnRounding OwnRoundingOf(const OpCall& call, const std::vector<Vector>& in,
   return own;
 }
 
+// Adds what storing in bf16 rounds: the result, and each sum of two of `nodes` parts.
+void AddStorageRounding(const OpCall& call, const std::vector<Vector>& in,
+                        const Vector& out, int64_t nodes, OwnRounding& own) {
+  const ErrorModel& model = *call.op->error;
+  const bool exact = model.kind == ErrorModel::kExact ||
+                     (model.kind == ErrorModel::kUlps && model.ulps == 0);
+  const bool from_f32 = std::any_of(call.in.begin(), call.in.end(), [](const auto& t) {
+    return t.dtype == DType::kF32;
+  });
+  if (exact && !from_f32) return;  // moves what is stored in bf16 already
+  if (own.element.empty()) {
+    const Vector none(out.size(), 0);
+    own = {.element = none, .channel = none, .call = none};
+  }
+  const bool sums = !exact && Reduces((*call.op->rule)(call));
+  const Vector magnitudes = sums ? TermMagnitudes(call, in) : out;
+  for (size_t e = 0; e < out.size(); ++e) {
+    const double parts = sums ? double(nodes - 1) * magnitudes[e] * magnitudes[e] : 0;
+    own.element[e] =
+        std::hypot(own.element[e], kStoredUnit * std::sqrt(out[e] * out[e] + parts));
+  }
+}
+
+}  // namespace
+
+OwnRounding OwnRoundingOf(const OpCall& call, const std::vector<Vector>& in,
+                          const Vector& out, int64_t nodes) {
+  OwnRounding own = ArithmeticRoundingOf(call, in, out, nodes);
+  if (call.out.dtype == DType::kBF16) AddStorageRounding(call, in, out, nodes, own);
+  return own;
+}
+
 absl::StatusOr<RoundingModel> ModelRounding(const Graph& graph,
                                             const std::map<std::string, Bytes>& values,
                                             const RoundingOptions& options) {
-  for (const GraphValue& v : graph.values) {
-    if (v.type.dtype == DType::kBF16) {
-      return absl::InvalidArgumentError(absl::StrCat(v.name, " is not f32"));
-    }
-  }
   F64Runner runner(graph, values, options);
   RoundingModel model{.truth = runner.Truth()};
   for (int trial = 0; trial < options.trials; ++trial) {

@@ -1,22 +1,25 @@
-// How far f32 training may stray from f64: proven bounds of every call's own rounding,
-// carried through the graph.
+// How far training in f32 or bf16 may stray from f64: proven bounds of every call's own
+// rounding, carried through the graph.
 //
 // Derivation. (1) A call computes each element of its output by t roundings, t counted
 // from the op's cost (arithmetic per output element) and one more per part when a
 // reduction is cut. Each is off by at most u = 2^-24 of a partial sum, so by at most
 // u M with M the sum of the terms' magnitudes, which the reference computes on
-// magnitudes. Roundings that an op does once per channel, and those of its constants,
-// are shared by the channel's or by all elements. Ops without sums state their error in
-// units of the last place. (2) To first order the error of a tensor after the steps is
-// d = sum_i J_i r_i over all roundings r_i of the steps, J_i being how the tensor
-// answers to the element that r_i falls on. We take roundings as independent with mean
-// zero (Higham and Mary, "A new approach to probabilistic rounding error analysis",
-// SISC 2019). A sum of independent zero-mean vectors of lengths at most b_i obeys
+// magnitudes. A result stored in bf16 is rounded once more, to 2^-8 of itself, and so
+// is each sum of two parts of it. Roundings that an op does once per channel, and those
+// of its constants, are shared by the channel's or by all elements. Ops without sums
+// state their error in units of the last place. (2) To first order the error of a
+// tensor after the steps is d = sum_i J_i r_i over all roundings r_i of the steps, J_i
+// being how the tensor answers to the element that r_i falls on. We take roundings as
+// independent with mean zero (Higham and Mary, "A new approach to probabilistic
+// rounding error analysis", SISC 2019). A sum of independent zero-mean vectors of
+// lengths at most b_i obeys
 //     P(|d| >= lambda b) <= 2 exp(-lambda^2 / 2),   b^2 = sum b_i^2
 // in any Hilbert space (Pinelis 1994). (3) b^2 is the expected |d|^2 of an experiment
 // that adds to each element noise of that variance, sqrt(t) u M times a random sign,
 // and to each channel and call its shared noise; so the steps are run in f64 some times
-// with such noise and the squares averaged. Nothing measured in f32 enters the bound.
+// with such noise and the squares averaged. Nothing measured on a mesh enters the
+// bound.
 #pragma once
 
 #include <map>
@@ -55,7 +58,7 @@ absl::StatusOr<RoundingModel> ModelRounding(const Graph& graph,
 // `worst` (may be null) is raised to the largest ratio of error to bound.
 std::string FindExcess(const RunResult& got, const RoundingModel& model, double* worst);
 
-// The noise of one call, as standard deviations by element of its output, f32 storage:
+// The noise of one call, as standard deviations by element of its output:
 // drawn for each element, once for each channel (index along the last dim), once for
 // the call. Aborts for an op with sums whose terms it does not know.
 struct OwnRounding {

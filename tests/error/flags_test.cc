@@ -104,6 +104,11 @@ TEST(Flags, MicroBatchesThatAreNoEqualPartsGetTheNearestThatAre) {
   refused("8", "16", "Use --micro_batches 8, or a --batch that 16 divides, as 16.");
 }
 
+TEST(Flags, APrecisionIsOneOfTwo) {
+  ExpectRefused(Scratch(), Train({"--precision", "fp16"}), kUsage,
+                "E0101: --precision is f32 or bf16; got 'fp16'.");
+}
+
 TEST(Flags, AFlagThatIsNeededSaysWhatItIsFor) {
   const std::string message = absl::StrCat(
       "E0101: `tatami train` needs --data and its value: folder of videos or of "
