@@ -28,7 +28,7 @@ constexpr int kAttempts = 6;
 void Tighten(const Graph& graph, const Program& program,
              const std::vector<int64_t>& modelled, std::vector<int64_t>& capacity) {
   const Ticks ticks = TicksOf(program);
-  const std::vector<int64_t> alive = BytesByTick(program, ticks.count);
+  const std::vector<int64_t> alive = BytesByTick(program, ticks.count, 0);
   const int64_t most = *absl::c_max_element(alive);
   const int64_t room = program.sram_bytes - program.code_bytes;
   // What packing loses, where it is at fault: it searches only what could fit. And a

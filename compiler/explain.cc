@@ -80,7 +80,7 @@ std::string Reason(const PlanChoice& other, const PlanChoice& chosen) {
 class Explainer {
  public:
   explicit Explainer(const Compiled& c)
-      : c_(c), mesh_(c.program.mesh), transfers_(TransfersOf(c.program)) {
+      : c_(c), mesh_(c.program.stage_mesh()), transfers_(TransfersOf(c.program)) {
     for (size_t i = 0; i < c.program.calls.size(); ++i) {
       program_call_[c.program.calls[i].name] = i;
     }

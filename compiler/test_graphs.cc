@@ -119,10 +119,25 @@ Plan DrawPlan(const Graph& graph, const Mesh& mesh, uint64_t seed) {
   return plan;
 }
 
+Plan DrawStagedPlan(const Graph& graph, const StageGrid& grid, uint64_t seed) {
+  Plan plan = DrawPlan(graph, grid.stage_mesh(), seed);
+  plan.mesh = grid.mesh;
+  plan.stages = grid.stages;
+  for (auto& [name, call] : plan.calls) {
+    call.stage =
+        static_cast<int>(RandomBits(seed, StreamOf(name), 2) % grid.stages.nodes());
+  }
+  return plan;
+}
+
 Program LoweredTrainingStep(const Mesh& mesh, uint64_t seed) {
+  return LoweredStagedStep({mesh, {1, 1}}, seed);
+}
+
+Program LoweredStagedStep(const StageGrid& grid, uint64_t seed) {
   const Graph graph = ConvNetTrainingStep();
   absl::StatusOr<Program> program =
-      Lower(graph, DrawPlan(graph, mesh, seed),
+      Lower(graph, DrawStagedPlan(graph, grid, seed),
             {.machine = "test", .sram_bytes = 1 << 20, .code_bytes = 4096});
   TATAMI_CHECK(program.ok()) << program.status();
   return *std::move(program);

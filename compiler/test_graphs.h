@@ -38,7 +38,11 @@ std::map<int, std::vector<double>> DrawF64(const Graph& graph, uint64_t seed);
 // A plan that cuts each call over each mesh axis in some legal way, or not.
 Plan DrawPlan(const Graph& graph, const Mesh& mesh, uint64_t seed);
 
-// The training step, lowered with DrawPlan.
+// DrawPlan on the mesh of one stage, every call on a random stage.
+Plan DrawStagedPlan(const Graph& graph, const StageGrid& grid, uint64_t seed);
+
+// The training step, lowered with DrawPlan, or with DrawStagedPlan.
 Program LoweredTrainingStep(const Mesh& mesh, uint64_t seed);
+Program LoweredStagedStep(const StageGrid& grid, uint64_t seed);
 
 }  // namespace tatami

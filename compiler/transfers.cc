@@ -70,17 +70,14 @@ class Attribution {
       for (int64_t n = 0; n < program_.mesh.nodes(); ++n) {
         const NodeCoord node = NodeAt(n, program_.mesh);
         if (line) {
-          bytes[n] += ArrivingSums(to.placement, e->resolve, node) *
-                      NumElements(to.placement.BoxAt(node, program_.mesh)) *
-                      ByteSize(from.type.dtype);
+          if (program_.stage_grid().StageOf(node) != to.stage) continue;
+          bytes[n] += ArrivingSums(*e, node) * program_.BytesAt(e->to, node);
           continue;
         }
-        ForEachSource(from.placement, e->resolve,
-                      to.placement.BoxAt(node, program_.mesh), node, program_.mesh,
-                      [&](NodeCoord source, const Box& box) {
-                        if (source == node) return;
-                        bytes[n] += NumElements(box) * ByteSize(from.type.dtype);
-                      });
+        ForEachSource(program_, *e, node, [&](NodeCoord source, const Box& box) {
+          if (source == node) return;
+          bytes[n] += NumElements(box) * ByteSize(from.type.dtype);
+        });
       }
     }
     return {.from = origins_[chain.back()->from],
@@ -91,9 +88,8 @@ class Attribution {
 
   // How often a node gets the part that it takes: a root gets what came together on
   // either side of it, others the result.
-  int64_t ArrivingSums(const Placement& to, const AxisList& resolve,
-                       NodeCoord node) const {
-    const LineSum sum = LineSumAt(to, resolve, node, program_.mesh);
+  int64_t ArrivingSums(const ExchangeOp& e, NodeCoord node) const {
+    const LineSum sum = LineSumAt(program_, e, node);
     if (!(sum.terms[sum.root] == node)) return 1;
     const auto last = static_cast<int64_t>(sum.terms.size()) - 1;
     return (sum.root > 0) + (sum.root < last);

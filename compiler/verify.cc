@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -124,7 +125,10 @@ class Verifier {
         dims_agree &= dims_agree && dim.dim_size == buffer.type.dims[d];
       }
       if (!dims_agree) return Bug("placed as another shape", static_cast<int>(b));
-      if (!AreApart(axes, p_.mesh)) {
+      if (buffer.stage < 0 || buffer.stage >= p_.stage_grid().count()) {
+        return Bug("of a stage that there is not", static_cast<int>(b));
+      }
+      if (!AreApart(axes, p_.stage_mesh())) {
         return Bug("an axis of its placement is used twice or is none",
                    static_cast<int>(b));
       }
@@ -223,6 +227,9 @@ class Verifier {
     if (!from.placement.IsPartition()) {
       return Bug("copied from, but not a partition", e.from);
     }
+    if (from.stage != to.stage && !from.placement.partial.empty()) {
+      return Bug("terms sent to another stage", e.from);
+    }
     AxisList left;
     for (const AxisRef& ref : from.placement.partial) {
       if (!Has(e.resolve, ref)) left.push_back(ref);
@@ -237,36 +244,38 @@ class Verifier {
       return Bug("combined in another way than its call says", e.to);
     }
     // Exchanges between equal placements are covered alike.
-    if (!covered_.emplace(from.placement, to.placement, e.resolve).second) {
+    if (!covered_.emplace(from.placement, to.placement, e.resolve, from.stage, to.stage)
+             .second) {
       return absl::OkStatus();
     }
-    const int64_t nodes = p_.mesh.nodes();
-    if (nodes <= kNodesCheckedOneByOne) {
-      for (int64_t n = 0; n < nodes; ++n) {
-        TATAMI_RETURN_IF_ERROR(CheckCoverage(e, NodeAt(n, p_.mesh)));
+    const StageGrid grid = p_.stage_grid();
+    const Mesh one = grid.stage_mesh();
+    if (one.nodes() <= kNodesCheckedOneByOne) {
+      for (int64_t n = 0; n < one.nodes(); ++n) {
+        const NodeCoord node = grid.FromStage(to.stage, NodeAt(n, one));
+        TATAMI_RETURN_IF_ERROR(CheckCoverage(e, node));
       }
       return absl::OkStatus();
     }
     // Each row and each column once: a part is told by the digits of either.
-    for (int64_t i = 0; i < std::max(p_.mesh.rows, p_.mesh.cols); ++i) {
-      TATAMI_RETURN_IF_ERROR(CheckCoverage(e, {i % p_.mesh.rows, i % p_.mesh.cols}));
+    for (int64_t i = 0; i < std::max(one.rows, one.cols); ++i) {
+      const NodeCoord node = grid.FromStage(to.stage, {i % one.rows, i % one.cols});
+      TATAMI_RETURN_IF_ERROR(CheckCoverage(e, node));
     }
     return absl::OkStatus();
   }
 
   // The node's needed box is covered, every element once per term.
   absl::Status CheckCoverage(const ExchangeOp& e, NodeCoord node) const {
-    const Placement& from = At(e.from).placement;
-    const Box need = At(e.to).placement.BoxAt(node, p_.mesh);
     int64_t got = 0;
     bool sources_have_it = true;
-    ForEachSource(from, e.resolve, need, node, p_.mesh,
-                  [&](NodeCoord source, const Box& box) {
-                    got += NumElements(box);
-                    sources_have_it &= Contains(from.BoxAt(source, p_.mesh), box);
-                  });
+    ForEachSource(p_, e, node, [&](NodeCoord source, const Box& box) {
+      got += NumElements(box);
+      const std::optional<Box> has = p_.BoxAt(e.from, source);
+      sources_have_it &= has && Contains(*has, box);
+    });
     if (!sources_have_it) return Bug("a source lacks what it should send", e.from);
-    const int64_t want = NumElements(need) * Parts(e.resolve);
+    const int64_t want = NumElements(*p_.BoxAt(e.to, node)) * Parts(e.resolve);
     if (got == want) return absl::OkStatus();
     return Bug(absl::StrCat("node (", node.row, ",", node.col, ") gets ", got,
                             " elements of ", want),
@@ -284,6 +293,10 @@ class Verifier {
       types_agree = At(c.in[i]).type == call.in[i];
     }
     if (!types_agree) return disagrees("the buffers have not the types");
+    for (const int in : c.in) {
+      if (At(in).stage == At(c.out).stage) continue;
+      return Bug(absl::StrCat("not on the stage of ", p_.calls[c.call].name), in);
+    }
     TATAMI_ASSIGN_OR_RETURN(const TensorType out,
                             (*call.op->infer)(call.attrs, call.in),
                             p_.calls[c.call].name);
@@ -300,7 +313,7 @@ class Verifier {
       axes.push_back(given.axes);
       all.insert(all.end(), given.axes.begin(), given.axes.end());
     }
-    if (!factors_agree || !AreApart(all, p_.mesh)) {
+    if (!factors_agree || !AreApart(all, p_.stage_mesh())) {
       return disagrees("the cut factors are not those");
     }
     const CallPlacement placed = PlaceCall(call, rule, axes);
@@ -341,7 +354,8 @@ class Verifier {
       if (!buffer.placement.IsPartition()) {
         return Bug("a state that is not a partition", s.buffer);
       }
-      if (!(last.placement == buffer.placement) || last.type != buffer.type) {
+      if (!(last.placement == buffer.placement) || last.type != buffer.type ||
+          last.stage != buffer.stage) {
         return Bug("at the end holds " + last.name + ", placed otherwise", s.buffer);
       }
     }
@@ -358,7 +372,7 @@ class Verifier {
   const Program& p_;
   std::vector<int> holds_;        // storage -> buffer, or -1
   std::vector<Combine> combine_;  // buffer -> how its terms combine
-  absl::flat_hash_set<std::tuple<Placement, Placement, AxisList>> covered_;
+  absl::flat_hash_set<std::tuple<Placement, Placement, AxisList, int, int>> covered_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "compiler/lower/memory.h"
@@ -47,25 +48,44 @@ class MemoryVerifier {
       return Bug(absl::StrCat("class ", c, " says ", p_.classes[c].nodes,
                               " nodes and has ", nodes[c]));
     }
-    for (const ProgramBuffer& b : p_.buffers) {
-      if (p_.classes.size() == 1 && p_.mesh.nodes() > 1) {
-        const int64_t most = MostElements(b.placement, p_.mesh);
-        TATAMI_RETURN_IF_ERROR(CheckSize(b, p_.classes[0], most, std::nullopt));
+    const StageGrid grid = p_.stage_grid();
+    const Mesh one = grid.stage_mesh();
+    const std::vector<const NodeClass*> of_stage = ClassesOfStages();
+    for (size_t b = 0; b < p_.buffers.size(); ++b) {
+      const ProgramBuffer& buffer = p_.buffers[b];
+      if (of_stage[buffer.stage] != nullptr && one.nodes() > 1) {
+        const int64_t most =
+            MostElements(buffer.placement, one) * ByteSize(buffer.type.dtype);
+        TATAMI_RETURN_IF_ERROR(
+            CheckSize(buffer, *of_stage[buffer.stage], most, std::nullopt));
         continue;
       }
-      for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
-        const NodeCoord node = NodeAt(n, p_.mesh);
-        TATAMI_RETURN_IF_ERROR(CheckSize(b, p_.classes[p_.class_of_node[n]],
-                                         NumElements(b.placement.BoxAt(node, p_.mesh)),
-                                         node));
+      for (int64_t i = 0; i < one.nodes(); ++i) {
+        const NodeCoord node = grid.FromStage(buffer.stage, NodeAt(i, one));
+        const int64_t bytes = p_.BytesAt(static_cast<int>(b), node);
+        const int node_class = p_.class_of_node[NodeIndex(node, p_.mesh)];
+        TATAMI_RETURN_IF_ERROR(CheckSize(buffer, p_.classes[node_class], bytes, node));
       }
     }
     return absl::OkStatus();
   }
 
-  absl::Status CheckSize(const ProgramBuffer& b, const NodeClass& c, int64_t elements,
+  // By stage: the class of all its nodes, or null where there are several.
+  std::vector<const NodeClass*> ClassesOfStages() const {
+    const StageGrid grid = p_.stage_grid();
+    std::vector<std::set<int>> known(grid.count());
+    for (int64_t n = 0; n < p_.mesh.nodes(); ++n) {
+      known[grid.StageOf(NodeAt(n, p_.mesh))].insert(p_.class_of_node[n]);
+    }
+    std::vector<const NodeClass*> out;
+    for (const std::set<int>& classes : known) {
+      out.push_back(classes.size() == 1 ? &p_.classes[*classes.begin()] : nullptr);
+    }
+    return out;
+  }
+
+  absl::Status CheckSize(const ProgramBuffer& b, const NodeClass& c, int64_t bytes,
                          const std::optional<NodeCoord>& node) const {
-    const int64_t bytes = elements * ByteSize(b.type.dtype);
     if (bytes <= c.storage_bytes[b.storage]) return absl::OkStatus();
     const std::string where =
         node ? absl::StrCat("node (", node->row, ",", node->col, ")") : "some node";

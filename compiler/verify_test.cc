@@ -522,6 +522,59 @@ std::vector<Damage> SiteDamages() {
   };
 }
 
+// Another program than the one given: one on 2x2 stages, damaged by `change`.
+std::function<bool(Program&)> OnStages(std::function<bool(Program&)> change) {
+  return [change](Program& p) {
+    p = LoweredStagedStep({{4, 6}, {2, 2}}, static_cast<uint64_t>(p.buffers.size()));
+    return change(p);
+  };
+}
+
+std::vector<Damage> StageDamages() {
+  return {
+      {"a stage that there is not",
+       OnStages([](Program& p) {
+         p.buffers.back().stage = 4;
+         return true;
+       }),
+       {"of a stage that there is not"}},
+      {"an operand on another stage",
+       OnStages(OnCompute([](Program& p, ComputeOp& c) {
+         if (c.in.empty()) return false;
+         p.buffers[c.in[0]].stage = (p.buffers[c.out].stage + 1) % 4;
+         return true;
+       })),
+       {"not on the stage of", "a state that"}},
+      {"terms sent to another stage",
+       OnStages(OnExchange([](Program& p, Superstep& s, size_t e) {
+         if (s.exchanges[e].resolve.empty()) return false;
+         p.buffers[s.exchanges[e].to].stage =
+             (p.buffers[s.exchanges[e].from].stage + 1) % 4;
+         return true;
+       })),
+       {"terms sent to another stage", "not on the stage of"}},
+      {"a state that ends on another stage",
+       OnStages([](Program& p) {
+         const int state = p.states[0].buffer;
+         for (ProgramBuffer& b : p.buffers) {
+           const bool next = b.storage == p.buffers[state].storage && !b.persistent;
+           if (next) b.storage = p.buffers[p.states[1].buffer].storage;
+         }
+         p.buffers[state].stage = (p.buffers[state].stage + 1) % 4;
+         return true;
+       }),
+       {"at the end holds", "not on the stage of", "while its storage holds"}},
+  };
+}
+
+TEST(VerifyProgram, AcceptsStages) {
+  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
+    for (const Mesh stages : {Mesh{2, 1}, Mesh{2, 2}, Mesh{4, 3}}) {
+      EXPECT_EQ(VerifyProgram(LoweredStagedStep({{4, 6}, stages}, seed)).message(), "");
+    }
+  }
+}
+
 TEST(VerifyProgram, AcceptsWhatTheCompilerMakes) {
   for (Program p : Programs()) {
     EXPECT_EQ(VerifyProgram(p).message(), "");
@@ -569,6 +622,8 @@ INSTANTIATE_TEST_SUITE_P(Lifetimes, Damaged, ::testing::ValuesIn(LifetimeDamages
 INSTANTIATE_TEST_SUITE_P(Feeds, Damaged, ::testing::ValuesIn(FeedDamages()),
                          TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Edge, Damaged, ::testing::ValuesIn(EdgeDamages()), TestNameOf);
+INSTANTIATE_TEST_SUITE_P(Stages, Damaged, ::testing::ValuesIn(StageDamages()),
+                         TestNameOf);
 INSTANTIATE_TEST_SUITE_P(Site, Damaged, ::testing::ValuesIn(SiteDamages()), TestNameOf);
 
 }  // namespace

@@ -35,8 +35,9 @@ Program ProgramOnDamagedGrid(uint64_t seed) {
 
 TEST(ProgramWire, RoundTripsInBothForms) {
   for (uint64_t seed = 0; seed < 6; ++seed) {
-    const Program p =
+    Program p =
         seed < 3 ? LoweredTrainingStep({2, 3}, seed) : ProgramOnDamagedGrid(seed);
+    if (seed % 3 == 2) p = LoweredStagedStep({{4, 6}, {2, 2}}, seed);
     for (const WireForm form : kForms) {
       const std::string bytes = SerializeProgram(p, form);
       EXPECT_EQ(SerializeProgram(p, form), bytes);
@@ -99,6 +100,7 @@ TEST(PlanWire, RoundTripsInBothForms) {
   const Graph graph = ConvNetTrainingStep();
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Plan plan = DrawPlan(graph, {4, 6}, seed);
+    if (seed % 3 == 2) plan = DrawStagedPlan(graph, {{4, 6}, {2, 3}}, seed);
     if (seed % 2 == 1) plan.map = "5x7 minus (0,0),(1,1)-(1,2)";
     for (const WireForm form : kForms) {
       const std::string bytes = SerializePlan(plan, form);
@@ -190,6 +192,48 @@ TEST(ProgramWire, ASiteThatCannotBeIsRefused) {
               HasSubstr("site.hosted names 6 nodes and must name each of the 6"));
   EXPECT_THAT(AfterEdit("hosted: 5", "hosted: 6"),
               HasSubstr("site.hosted is 6; must be -1 to 5"));
+}
+
+TEST(ProgramWire, StagesThatCannotBeAreRefused) {
+  const auto after_edit = [](absl::string_view from, absl::string_view to) {
+    std::string text = EditableText(LoweredStagedStep({{4, 6}, {2, 2}}, 1));
+    const size_t at = text.find(std::string(from));
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), std::string(to));
+    return Message(ParseProgram(text, FindOp));
+  };
+  EXPECT_EQ(after_edit("stages {\n  rows: 2", "stages {\n  rows: 2"), "");
+  EXPECT_THAT(after_edit("stages {\n  rows: 2", "stages {\n  rows: 3"),
+              HasSubstr("stages 3x2 do not cut mesh 4x6 into equal rectangles"));
+  EXPECT_THAT(after_edit("stages {\n  rows: 2", "stages {\n  rows: 0"),
+              HasSubstr("stages.rows is 0; must be 1 to 4"));
+  EXPECT_THAT(after_edit("  stage: ", "  stage: 4"), HasSubstr("; must be 1 to 3"));
+  EXPECT_THAT(after_edit("  stage: ", "  stage: -"), HasSubstr("; must be 1 to 3"));
+}
+
+TEST(ProgramWire, WorkBetweenStagesIsRefused) {
+  Program p = LoweredStagedStep({{4, 6}, {2, 2}}, 1);
+  int read = -1;
+  for (const Superstep& superstep : p.supersteps) {
+    for (const ComputeOp& c : superstep.computes) {
+      if (!c.in.empty()) read = c.in[0];
+    }
+  }
+  ASSERT_GE(read, 0);
+  p.buffers[read].stage = (p.buffers[read].stage + 1) % 4;
+  EXPECT_THAT(Message(ParseProgram(SerializeProgram(p, WireForm::kText), FindOp)),
+              HasSubstr("and writes "));
+  p = LoweredStagedStep({{4, 6}, {2, 2}}, 1);
+  for (const Superstep& superstep : p.supersteps) {
+    for (const ExchangeOp& e : superstep.exchanges) {
+      if (e.resolve.empty()) continue;
+      p.buffers[e.to].stage = (p.buffers[e.to].stage + 1) % 4;
+      EXPECT_THAT(Message(ParseProgram(SerializeProgram(p, WireForm::kText), FindOp)),
+                  HasSubstr("combines between stages"));
+      return;
+    }
+  }
+  ADD_FAILURE() << "nothing is combined";
 }
 
 TEST(ProgramWire, ADamagedFileIsRefusedByItsChecksum) {

@@ -6,127 +6,10 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
-#include "core/box_union.h"
+#include "core/copy_lines.h"
 
 namespace tatami {
 namespace {
-
-// A box that a node sends to nodes along a line, the furthest on either side.
-struct Sent {
-  int64_t first = 0, last = 0;  // places
-  Box box;
-};
-
-// Calls add(to, elements) for what `sent` puts on a line in the one direction and in
-// the other: the furthest destination gets its box over the whole way, a nearer one
-// only what does not come past it anyhow.
-template <typename Add>
-void SendAlongLine(int64_t from, std::vector<Sent>& sent, const Add& add) {
-  for (const bool upward : {true, false}) {
-    const auto end = [&](const Sent& s) { return upward ? s.last : s.first; };
-    absl::c_sort(sent, [&](const Sent& a, const Sent& b) {
-      return upward ? end(a) > end(b) : end(a) < end(b);
-    });
-    BoxUnion passed;
-    for (const Sent& s : sent) {
-      if (upward ? end(s) <= from : end(s) >= from) break;
-      const int64_t fresh = passed.Add(s.box);
-      if (fresh > 0) add(end(s), fresh);
-    }
-  }
-}
-
-// What moves along one mesh axis of a block, in elements of the dims that this axis
-// cuts.
-struct Line {
-  std::vector<int64_t> sent, received;  // by place; what stays counts too
-  std::vector<int64_t> up, down;        // from place i to i + 1, to i - 1
-  std::vector<int64_t> first, last;     // by place: the furthest that it sends to
-};
-
-// The axis that alone cuts a dim on either side; nullopt for both axes. A dim that is
-// not cut counts to rows.
-std::optional<MeshAxis> AxisOf(const DimPlacement& from, const DimPlacement& to) {
-  std::optional<MeshAxis> axis;
-  for (const AxisList* list : {&from.axes, &to.axes}) {
-    for (const AxisRef& ref : *list) {
-      if (axis && *axis != ref.axis) return std::nullopt;
-      axis = ref.axis;
-    }
-  }
-  return axis ? axis : MeshAxis::kY;
-}
-
-// Places count from `begin`, the first of the block.
-Line CopiesAlong(MeshAxis axis, const Placement& from, const Placement& to,
-                 const Mesh& mesh, int64_t begin, int64_t places) {
-  const bool rows = axis == MeshAxis::kY;
-  const int64_t side = AxisSize(mesh, axis);
-  const Mesh line_mesh = rows ? Mesh{side, 1} : Mesh{1, side};
-  const std::vector<int64_t> none(places, 0);
-  Line line{none, none, none, none, none, none};
-  std::vector<std::vector<Sent>> sent(places);
-  for (int64_t i = 0; i < places; ++i) {
-    const NodeCoord node = rows ? NodeCoord{begin + i, 0} : NodeCoord{0, begin + i};
-    line.first[i] = line.last[i] = i;
-    ForEachSource(from, {}, to.BoxAt(node, line_mesh), node, line_mesh,
-                  [&](NodeCoord source, const Box& box) {
-                    const int64_t at = (rows ? source.row : source.col) - begin;
-                    sent[at].push_back({i, i, box});
-                    line.received[i] += NumElements(box);
-                  });
-  }
-  for (int64_t at = 0; at < places; ++at) {
-    SendAlongLine(at, sent[at], [&](int64_t to_place, int64_t n) {
-      // Differences first: n more from `at` on, n less from the end on.
-      auto& passing = to_place > at ? line.up : line.down;
-      passing[at] += n;
-      passing[to_place] -= n;
-      line.first[at] = std::min(line.first[at], to_place);
-      line.last[at] = std::max(line.last[at], to_place);
-    });
-    BoxUnion all;
-    for (const Sent& s : sent[at]) line.sent[at] += all.Add(s.box);
-  }
-  for (int64_t i = 1; i < places; ++i) line.up[i] += line.up[i - 1];
-  for (int64_t i = places - 2; i >= 0; --i) line.down[i] += line.down[i + 1];
-  return line;
-}
-
-// Rows and columns counted apart. False, with nothing added, where a dim is cut over
-// both axes.
-bool AddProductOfLines(const Placement& from, const Placement& to, int64_t bytes,
-                       const Mesh& mesh, LinkLoads& loads) {
-  Placement from_part[2], to_part[2];
-  for (size_t d = 0; d < from.dims.size(); ++d) {
-    const auto axis = AxisOf(from.dims[d], to.dims[d]);
-    if (!axis) return false;
-    from_part[static_cast<int>(*axis)].dims.push_back(from.dims[d]);
-    to_part[static_cast<int>(*axis)].dims.push_back(to.dims[d]);
-  }
-  const auto [first, size] = loads.block();
-  const Line y =
-      CopiesAlong(MeshAxis::kY, from_part[0], to_part[0], mesh, first.row, size.rows);
-  const Line x =
-      CopiesAlong(MeshAxis::kX, from_part[1], to_part[1], mesh, first.col, size.cols);
-  for (int64_t r = 0; r < size.rows; ++r) {
-    loads.MeasureColumn(first.row + r, first.row + y.first[r]);
-    loads.MeasureColumn(first.row + r, first.row + y.last[r]);
-    for (int64_t c = 0; c < size.cols; ++c) {
-      int64_t* link = loads.Leaving({first.row + r, first.col + c});
-      // Along the source's row first, then along the destination's column.
-      link[LinkBytes::kEast] += y.sent[r] * x.up[c] * bytes;
-      link[LinkBytes::kWest] += y.sent[r] * x.down[c] * bytes;
-      link[LinkBytes::kSouth] += y.up[r] * x.received[c] * bytes;
-      link[LinkBytes::kNorth] += y.down[r] * x.received[c] * bytes;
-    }
-  }
-  for (int64_t c = 0; c < size.cols; ++c) {
-    loads.MeasureRow(first.col + c, first.col + x.first[c]);
-    loads.MeasureRow(first.col + c, first.col + x.last[c]);
-  }
-  return true;
-}
 
 // The nodes that differ from one another in some digits alone, as offsets from the one
 // whose digits are zero: each row offset with each column offset.
@@ -447,8 +330,8 @@ class EveryCopy {
   template <typename Add>
   void Send(NodeCoord source, const std::vector<std::pair<size_t, Box>>& boxes,
             const Add& add) {
-    std::vector<Sent> along_row;
-    std::map<size_t, std::vector<Sent>> along_column;  // by kind
+    std::vector<SentBox> along_row;
+    std::map<size_t, std::vector<SentBox>> along_column;  // by kind
     for (const auto& [w, box] : boxes) {
       along_row.push_back({wanted_[w].cols.first, wanted_[w].cols.last, box});
       for (const auto& [kind, rows] : wanted_[w].rows) {
@@ -482,7 +365,13 @@ void AddCopyLinks(const Placement& from, const Placement& to, int64_t bytes,
                   const Mesh& mesh, LinkLoads& loads) {
   if (auto dense = DenseCopies::Of(from, to, mesh)) {
     dense->AddTo(bytes, loads);
-  } else if (!AddProductOfLines(from, to, bytes, mesh, loads)) {
+    return;
+  }
+  const MeshBlock& block = loads.block();
+  const NodeCoord shift{-block.first.row, -block.first.col};
+  const ExchangeSite site{
+      .mesh = mesh, .receivers = block, .from_shift = shift, .to_shift = shift};
+  if (!AddProductOfLines(from, to, bytes, site, loads)) {
     EveryCopy(from, to, mesh).AddTo(bytes, loads);
   }
 }

@@ -1,5 +1,7 @@
 #include "core/exchange_links.h"
 
+#include <map>
+
 #include "core/copy_links.h"
 #include "core/line_sum.h"
 
@@ -46,7 +48,43 @@ void AddTerms(const Placement& from, const Placement& to, const AxisList& resolv
   }
 }
 
+// Source by source: along its row to each column that wants something, then along that.
+void AddEveryCopyBetween(const Placement& from, const Placement& to, int64_t bytes,
+                         const ExchangeSite& site, LinkLoads& loads) {
+  std::map<int64_t, std::map<int64_t, std::vector<SentBox>>> sent;  // by source, column
+  for (int64_t n = 0; n < site.mesh.nodes(); ++n) {
+    const NodeCoord node = NodeAt(n, site.mesh);
+    const int64_t row = site.to_shift.row + node.row;
+    ForEachSource(
+        from, {}, to.BoxAt(node, site.mesh), node, site.mesh,
+        [&](NodeCoord source, const Box& box) {
+          sent[NodeIndex(source, site.mesh)][site.to_shift.col + node.col].push_back(
+              {row, row, box});
+        });
+  }
+  for (auto& [index, columns] : sent) {
+    NodeCoord source = NodeAt(index, site.mesh);
+    source = {source.row + site.from_shift.row, source.col + site.from_shift.col};
+    std::vector<SentBox> along_row;
+    for (auto& [col, along_column] : columns) {
+      for (const SentBox& s : along_column) along_row.push_back({col, col, s.box});
+      SendAlongLine(source.row, along_column, [&, col = col](int64_t row, int64_t n) {
+        loads.AddAlongColumn({source.row, col}, row, n * bytes);
+      });
+    }
+    SendAlongLine(source.col, along_row, [&](int64_t col, int64_t n) {
+      loads.AddAlongRow(source, col, n * bytes);
+    });
+  }
+}
+
 }  // namespace
+
+void AddCopyLinksBetween(const Placement& from, const Placement& to, int64_t bytes,
+                         const ExchangeSite& site, LinkLoads& loads) {
+  if (AddProductOfLines(from, to, bytes, site, loads)) return;
+  AddEveryCopyBetween(from, to, bytes, site, loads);
+}
 
 void AddExchangeLinks(const Placement& from, const Placement& to,
                       const AxisList& resolve, int64_t element_bytes, int64_t times,

@@ -1,6 +1,7 @@
 // Bytes that an exchange sends over each link, from the placements alone.
 #pragma once
 
+#include "core/copy_lines.h"
 #include "core/link_loads.h"
 #include "core/sharding.h"
 
@@ -23,5 +24,12 @@ namespace tatami {
 void AddExchangeLinks(const Placement& from, const Placement& to,
                       const AxisList& resolve, int64_t element_bytes, int64_t times,
                       const Mesh& mesh, LinkLoads& loads);
+
+// The same where senders and receivers are nodes of two rectangles of a mesh, as of two
+// pipeline stages: every receiver gets its box of `to` from the nodes that would be its
+// sources if both were one. Nothing is combined on the way. REQUIRES: the block of
+// `loads` begins at (0,0) and has both rectangles in it.
+void AddCopyLinksBetween(const Placement& from, const Placement& to, int64_t bytes,
+                         const ExchangeSite& site, LinkLoads& loads);
 
 }  // namespace tatami

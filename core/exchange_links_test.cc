@@ -199,6 +199,47 @@ TEST(AddExchangeLinks, GathersAndReductionsEqualRoutingEveryPair) {
   EXPECT_GT(joint, 50);
 }
 
+// From one rectangle of a mesh to another, whichever way that lies.
+TEST(AddCopyLinksBetween, CountsWhatARouterSees) {
+  const Mesh whole{12, 12};
+  int64_t joint = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    Draw draw{.bits = std::mt19937_64(seed)};
+    const ExchangeSite site{.mesh = {6, 4},
+                            .receivers = {{0, 0}, {6, 4}},
+                            .from_shift = {6 * draw(0, 1), 4 * draw(0, 2)},
+                            .to_shift = {6 * draw(0, 1), 4 * draw(0, 2)}};
+    Placement from, to;
+    const int64_t rank = draw(0, 3);
+    for (int64_t d = 0; d < rank; ++d) {
+      const int64_t size = draw(1, 13);
+      from.dims.push_back({.dim_size = size, .factor_size = size});
+    }
+    to = from;
+    DrawCuts(draw, false, from);
+    DrawCuts(draw, false, to);
+    if (rank > 0) to.dims[0].map = {1, 1, -draw(0, 2), draw(0, 2)};
+    Crossings crossings(whole);
+    for (int64_t n = 0; n < site.mesh.nodes(); ++n) {
+      const NodeCoord node = NodeAt(n, site.mesh);
+      ForEachSource(
+          from, {}, to.BoxAt(node, site.mesh), node, site.mesh,
+          [&](NodeCoord source, const Box& box) {
+            crossings.Route(
+                {site.from_shift.row + source.row, site.from_shift.col + source.col},
+                {site.to_shift.row + node.row, site.to_shift.col + node.col},
+                NodeIndex(source, site.mesh), box);
+          });
+    }
+    LinkLoads got(MeshBlock::Whole(whole)), lines(MeshBlock::Whole(whole));
+    AddCopyLinksBetween(from, to, 4, site, got);
+    ASSERT_EQ(got.Sum(), crossings.Count(4)) << "seed " << seed;
+    joint += !AddProductOfLines(from, to, 4, site, lines);
+  }
+  EXPECT_GT(joint, 30);
+  EXPECT_LT(joint, 270);
+}
+
 // An all-gather of 8 elements along a row of 4: what a node sends passes each link
 // once.
 TEST(AddExchangeLinks, GatherAlongARowByHand) {

@@ -2,6 +2,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -19,14 +20,32 @@ std::string CutsToString(const Cuts& cuts, const Mesh& mesh) {
   });
 }
 
-// "n=y h=x:(1)2 -> n=y k=x recompute"
-absl::StatusOr<CallPlan> ParseCall(absl::string_view text, const Mesh& mesh) {
+// "n=y h=x:(1)2 -> n=y k=x recompute stage 1"
+absl::StatusOr<CallPlan> ParseCall(absl::string_view text, const StageGrid& grid) {
+  const Mesh mesh = grid.stage_mesh();
+  const int stages = grid.count();
   CallPlan plan;
   const auto fail = [](auto... parts) {
     return MakeError(ErrorCode::kBadPlan, absl::StrCat(parts...));
   };
+  bool stage_next = false;
   for (absl::string_view item :
        absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty())) {
+    if (stage_next) {
+      stage_next = false;
+      int stage = -1;
+      if (!absl::SimpleAtoi(item, &stage) || stage < 0 || stage >= stages) {
+        return fail("stage '", item, "' is not one of the ", stages,
+                    " of the plan, which are counted from 0.");
+      }
+      plan.stage = stage;
+      continue;
+    }
+    if (item == "stage") {
+      if (plan.stage) return fail("a second stage.");
+      stage_next = true;
+      continue;
+    }
     if (item == "recompute" || item == "keep") {
       if (plan.recompute) return fail("'", item, "' after 'recompute' or 'keep'.");
       plan.recompute = item == "recompute";
@@ -45,7 +64,8 @@ absl::StatusOr<CallPlan> ParseCall(absl::string_view text, const Mesh& mesh) {
         absl::StrSplit(item, absl::MaxSplits('=', 1));
     if (!absl::StrContains(item, '=')) {
       return fail("'", item,
-                  "' is none of FACTOR=AXES (as n=y), any, ->, recompute, keep.");
+                  "' is none of FACTOR=AXES (as n=y), any, ->, recompute, keep, stage "
+                  "K.");
     }
     TATAMI_ASSIGN_OR_RETURN(AxisList axes, ParseAxisList(cut.second, mesh));
     Cuts& cuts = plan.result ? *plan.result : plan.cuts;
@@ -53,6 +73,7 @@ absl::StatusOr<CallPlan> ParseCall(absl::string_view text, const Mesh& mesh) {
       return fail("factor '", cut.first, "' is cut twice.");
     }
   }
+  if (stage_next) return fail("'stage' without its number.");
   if (plan.open && (!plan.cuts.empty() || plan.result)) {
     return fail("'any' leaves the cuts to the search, so no cut may stand beside it.");
   }
@@ -116,27 +137,36 @@ class PlanReader {
         absl::StrSplit(line, absl::MaxSplits(':', 1));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
     const std::string where = absl::StrCat(line_name, ", call ", name);
-    TATAMI_ASSIGN_OR_RETURN(CallPlan call, ParseCall(parts.second, plan_.mesh), where);
+    TATAMI_ASSIGN_OR_RETURN(CallPlan call, ParseCall(parts.second, plan_.stage_grid()),
+                            where);
     if (absl::StrContains(name, '*')) {
       patterns_.push_back({where, name, std::move(call)});
       return absl::OkStatus();
     }
     const auto it = index_.find(name);
     if (it == index_.end()) return fail(NoCall(name));
-    TATAMI_RETURN_IF_ERROR(CheckCallPlan(call, graph_.CallOf(it->second), plan_.mesh),
-                           where);
+    TATAMI_RETURN_IF_ERROR(
+        CheckCallPlan(call, graph_.CallOf(it->second), plan_.stage_grid().stage_mesh()),
+        where);
     if (!plan_.calls.emplace(name, std::move(call)).second) {
       return fail("call ", name, " was cut before.");
     }
     return absl::OkStatus();
   }
 
-  // "4x4", "4x4 on 5x6 minus (3,2)"
+  // "4x4", "4x4 on 5x6 minus (3,2)", "4x4 stages 2x1 on 5x6 minus (3,2)"
   absl::Status ReadMesh(const std::string& line_name, absl::string_view text) {
     const std::pair<absl::string_view, absl::string_view> parts =
         absl::StrSplit(text, absl::MaxSplits(" on ", 1));
+    const std::pair<absl::string_view, absl::string_view> cut =
+        absl::StrSplit(parts.first, absl::MaxSplits(" stages ", 1));
     TATAMI_ASSIGN_OR_RETURN(
-        plan_.mesh, ParseMesh(absl::StripAsciiWhitespace(parts.first)), line_name);
+        plan_.mesh, ParseMesh(absl::StripAsciiWhitespace(cut.first)), line_name);
+    if (cut.first.size() != parts.first.size()) {
+      TATAMI_ASSIGN_OR_RETURN(
+          plan_.stages, ParseMesh(absl::StripAsciiWhitespace(cut.second)), line_name);
+      TATAMI_RETURN_IF_ERROR(CheckStages(plan_.stage_grid()), line_name);
+    }
     if (parts.first.size() == text.size()) return absl::OkStatus();
     TATAMI_ASSIGN_OR_RETURN(const LiveMesh live,
                             ParseLiveMesh(parts.second, kGridNodesMax, line_name));
@@ -152,7 +182,8 @@ class PlanReader {
       any = true;
       if (!plan_.calls.emplace(name, pattern.plan).second) continue;
       TATAMI_RETURN_IF_ERROR(
-          CheckCallPlan(pattern.plan, graph_.CallOf(static_cast<int>(c)), plan_.mesh),
+          CheckCallPlan(pattern.plan, graph_.CallOf(static_cast<int>(c)),
+                        plan_.stage_grid().stage_mesh()),
           name);
     }
     if (any) return absl::OkStatus();
@@ -188,11 +219,15 @@ std::string CallPlan::ToString(const Mesh& mesh) const {
     append(CutsToString(*result, mesh));
   }
   if (recompute) append(*recompute ? "recompute" : "keep");
+  if (stage) append(absl::StrCat("stage ", *stage));
   return out;
 }
 
 std::string Plan::MeshText() const {
-  return absl::StrCat(mesh.ToString(), map.empty() ? "" : " on ", map);
+  return absl::StrCat(
+      mesh.ToString(),
+      stages.nodes() > 1 ? absl::StrCat(" stages ", stages.ToString()) : "",
+      map.empty() ? "" : " on ", map);
 }
 
 std::string Plan::ToString(const Graph& graph) const {
@@ -200,7 +235,7 @@ std::string Plan::ToString(const Graph& graph) const {
   for (const GraphCall& call : graph.calls) {
     absl::StrAppend(&out, call.name, ":");
     if (const auto it = calls.find(call.name); it != calls.end()) {
-      const std::string line = it->second.ToString(mesh);
+      const std::string line = it->second.ToString(stage_grid().stage_mesh());
       absl::StrAppend(&out, line.empty() ? "" : " ", line);
     }
     absl::StrAppend(&out, "\n");

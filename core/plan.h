@@ -1,7 +1,7 @@
 // Plan: what was decided. For each call of a graph, which factors are cut over which
-// mesh axes, where combined terms come to lie, and whether the call is made again where
-// its result is needed late. Small, textual, diffable, editable; a user can pin any
-// part of it in a file.
+// mesh axes, where combined terms come to lie, whether the call is made again where its
+// result is needed late, and which pipeline stage makes it. Small, textual, diffable,
+// editable; a user can pin any part of it in a file.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/graph.h"
 #include "core/sharding.h"
+#include "core/stages.h"
 
 namespace tatami {
 
@@ -29,23 +30,30 @@ struct CallPlan {
   // True: late consumers read a second run of the call (compiler/lower/recompute.h).
   // Nullopt: left to the search, and not so in lowering.
   std::optional<bool> recompute;
+  // The pipeline stage that makes the call. Nullopt: left to the search, and the first
+  // in lowering.
+  std::optional<int> stage;
 
-  std::string ToString(const Mesh& mesh) const;  // a line of the plan, after its ':'
+  // A line of the plan, after its ':'; `mesh` is that of one stage.
+  std::string ToString(const Mesh& mesh) const;
   friend bool operator==(const CallPlan&, const CallPlan&) = default;
 };
 
 struct Plan {
   Mesh mesh;
+  Mesh stages{1, 1};  // rows and columns of rectangles, as Program::stages
   // The damaged grid that it was made for (LiveMesh::ToString), or "" for a whole mesh:
   // detours make transfers dearer, so another map deserves another plan.
   std::string map;
   std::map<std::string, CallPlan> calls;  // by the call's name
 
-  // "4x4", or "4x4 on 5x6 minus (3,2)": what the plan was made for.
+  StageGrid stage_grid() const { return {mesh, stages}; }
+  // "4x4", "4x4 on 5x6 minus (3,2)" or "4x4 stages 2x1": what the plan was made for.
   std::string MeshText() const;
   // First line "mesh " and MeshText(), then one line a call in graph order:
-  //   trunk.conv: n=y ci=x -> n=y k=x recompute
-  // CUTS, "any" for open cuts; "->" and the result's cuts; "recompute" or "keep".
+  //   trunk.conv: n=y ci=x -> n=y k=x recompute stage 1
+  // CUTS, "any" for open cuts; "->" and the result's cuts; "recompute" or "keep"; the
+  // stage. Axes are those of one stage.
   std::string ToString(const Graph& graph) const;
 };
 
@@ -54,7 +62,7 @@ struct Plan {
 // line; a map that cannot be is E0108.
 absl::StatusOr<Plan> ParsePlan(absl::string_view text, const Graph& graph);
 
-// E0106 when the cuts or the result do not suit the call.
+// E0106 when the cuts or the result do not suit the call; `mesh` is that of one stage.
 absl::Status CheckCallPlan(const CallPlan& plan, const OpCall& call, const Mesh& mesh);
 
 // The cuts as one axis list per factor of the rule. E0106 when a factor is unknown, may

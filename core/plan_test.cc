@@ -40,6 +40,22 @@ TEST(Plan, TextIsReadBack) {
   EXPECT_EQ(plan->ToString(graph), text);
 }
 
+TEST(Plan, StagesAreReadBack) {
+  const Graph graph = TwoCalls();
+  const std::string text =
+      "mesh 4x6 stages 2x3 on 5x7 minus (0,0)\n"
+      "toy_matmul: k=x m=y -> m=y,x recompute stage 5\n"
+      "toy_rows: any stage 0\n";
+  const auto plan = ParsePlan(text, graph);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->ToString(graph), text);
+  EXPECT_EQ(plan->stages, (Mesh{2, 3}));
+  EXPECT_EQ(plan->calls.at("toy_matmul").stage, 5);
+  // Axes are those of one stage: 2x2 nodes.
+  EXPECT_EQ(plan->calls.at("toy_matmul").cuts.at("k")[0].size, 2);
+  EXPECT_EQ(ParsePlan("mesh 4x6 stages 1x1\n", graph)->MeshText(), "4x6");
+}
+
 // Parts of the map may come in any order; what is dead is the map.
 TEST(Plan, TheMapItWasMadeForIsReadBack) {
   const Graph graph = TwoCalls();
@@ -107,6 +123,16 @@ TEST(Plan, CommentsBlankLinesAndMissingCallsAreFine) {
 }
 
 TEST(Plan, RefusesWithTheLineAndTheReason) {
+  EXPECT_THAT(ParseFault("mesh 4x6 stages 2x1\ntoy_rows: stage 2\n"),
+              HasSubstr("line 2 of the plan, call toy_rows"));
+  EXPECT_THAT(ParseFault("mesh 4x6 stages 2x1\ntoy_rows: stage 2\n"),
+              HasSubstr("stage '2' is not one of the 2 of the plan"));
+  EXPECT_THAT(ParseFault("mesh 4x6\ntoy_rows: stage\n"),
+              HasSubstr("'stage' without its number"));
+  EXPECT_THAT(ParseFault("mesh 4x6\ntoy_rows: stage 0 stage 0\n"),
+              HasSubstr("a second stage"));
+  EXPECT_EQ(GetErrorCode(ParsePlan("mesh 4x6 stages 3x1\n", TwoCalls()).status()),
+            ErrorCode::kMeshTooLarge);
   EXPECT_EQ(ParseFault("mesh 2x2\ntoy_matmul: m=y\n"), "");
   EXPECT_THAT(ParseFault("toy_matmul: m=y\n"), HasSubstr("line 1 of the plan"));
   EXPECT_THAT(ParseFault("mesh 2x2\n\ntoy_matmull: m=y\n"),

@@ -13,28 +13,35 @@
 #include "core/embedding.h"
 #include "core/exchange_blocks.h"
 #include "core/graph.h"
+#include "core/line_sum.h"
 #include "core/sharding.h"
+#include "core/stages.h"
 
 namespace tatami {
 
-// A tensor on the mesh: each node has its box of it at the address of the node's class.
+// A tensor on the nodes of one stage: each has its box of it at the address of the
+// node's class.
 struct ProgramBuffer {
   std::string name;
-  TensorType type;  // of the whole tensor
-  Placement placement;
+  TensorType type;          // of the whole tensor
+  Placement placement;      // in the coordinates of the stage
   bool persistent = false;  // lives across steps
   int storage = -1;  // buffers that take over one another's bytes share a storage
+  int stage = 0;
 };
 
 // Brings every node the box of `to` from the nodes that hold `from`, combining the
 // terms along `resolve`: in the order of core/line_sum.h where they come together along
 // a line, else in ascending order of part. core/exchange_links.h says how bytes travel.
+// From one stage to another nothing is combined: each node gets what it would get if
+// both stages were one.
 struct ExchangeOp {
   int from = -1, to = -1;
   AxisList resolve;
   Combine combine = Combine::kSum;
 };
 
+// Runs on the nodes of the stage of its buffers, which is one.
 struct ComputeOp {
   int call = -1;  // index into Program::calls
   std::vector<DimPlacement> factors;
@@ -42,7 +49,8 @@ struct ComputeOp {
   int out = -1;
 };
 
-// One exchange, then one compute: no node reads another's memory while computing.
+// One exchange, then one compute: no node reads another's memory while computing. The
+// stages compute at once; a stage depends on others only by what it gets from them.
 struct Superstep {
   std::vector<ExchangeOp> exchanges;
   std::vector<ComputeOp> computes;
@@ -86,7 +94,8 @@ struct NodeClass {
 struct Program {
   std::string model;
   std::string machine;
-  Mesh mesh;  // all coordinates here are on it
+  Mesh mesh;          // all coordinates here are on it, but those of placements
+  Mesh stages{1, 1};  // rows and columns of equal rectangles that it is cut into
   // Where the mesh lies on a grid with dead parts; none: it is its own grid. Of all
   // that a step does, only the links that bytes cross depend on it.
   std::optional<MeshSite> site;
@@ -104,6 +113,14 @@ struct Program {
   // (compiler/lower/memory.h) explains ticks.
   std::vector<std::pair<int, int>> storage_lifetime;
 
+  StageGrid stage_grid() const { return {mesh, stages}; }
+  // The mesh that placements, factors and terms are written for.
+  Mesh stage_mesh() const { return stage_grid().stage_mesh(); }
+  bool HasStages() const { return stages.nodes() > 1; }
+  // The node's box of the buffer; nullopt for a node of another stage.
+  std::optional<Box> BoxAt(int buffer, NodeCoord node) const;
+  // Bytes of that; 0 for a node of another stage.
+  int64_t BytesAt(int buffer, NodeCoord node) const;
   int64_t Address(int buffer, NodeCoord node) const {
     return classes[class_of_node[NodeIndex(node, mesh)]]
         .address[buffers[buffer].storage];
@@ -121,8 +138,17 @@ struct Program {
   std::string Hash() const;
 };
 
-// What moves, without the buffers' names and addresses.
+// What moves, without the buffers' names and addresses, and whichever stages it moves
+// within or between.
 Exchange ExchangeOf(const Program& program, const ExchangeOp& exchange);
+// Calls visit(source node, box) for every copy or term that the exchange brings to the
+// node, as ForEachSource of core/sharding.h does within one stage; for none where the
+// node is of another stage than what it fills.
+void ForEachSource(const Program& program, const ExchangeOp& exchange, NodeCoord to,
+                   const std::function<void(NodeCoord, const Box&)>& visit);
+// The sum that `node` takes. REQUIRES: SumsAlongLine, and a node of the stage.
+LineSum LineSumAt(const Program& program, const ExchangeOp& exchange, NodeCoord node);
+
 // Adds the bytes that one exchange sends over each link of the mesh, from the
 // placements alone.
 void AddLinkBytes(const Program& program, const ExchangeOp& exchange, LinkBytes& links);

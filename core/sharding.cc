@@ -292,6 +292,14 @@ void LinkBytes::Add(const LinkBytes& other) {
   for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] += other.bytes_[i];
 }
 
+void LinkBytes::AddAt(NodeCoord origin, const LinkBytes& other) {
+  for (int64_t n = 0; n < other.mesh_.nodes(); ++n) {
+    const NodeCoord node = NodeAt(n, other.mesh_);
+    const int64_t at = NodeIndex({origin.row + node.row, origin.col + node.col}, mesh_);
+    for (int d = 0; d < 4; ++d) bytes_[at * 4 + d] += other.bytes_[n * 4 + d];
+  }
+}
+
 int64_t LinkBytes::total() const {
   return std::accumulate(bytes_.begin(), bytes_.end(), int64_t{0});
 }

@@ -143,6 +143,8 @@ class LinkBytes {
 
   void AddRoute(NodeCoord from, NodeCoord to, int64_t bytes);
   void Add(const LinkBytes& other);
+  // Adds those of a smaller mesh whose first node lies at `origin` of this one.
+  void AddAt(NodeCoord origin, const LinkBytes& other);
   // Bytes that left `node` in a direction.
   int64_t at(NodeCoord node, Direction direction) const {
     return bytes_[NodeIndex(node, mesh_) * 4 + direction];

@@ -13,7 +13,8 @@ namespace {
 // How long the packing search may go on for a class of nodes: well below a second.
 constexpr int64_t kPackingNodes = 20000;
 
-// What nodes are told apart by their sizes: up to so many nodes, into so many layouts.
+// What nodes are told apart by their sizes: up to so many nodes, into so many layouts
+// of a stage on average.
 constexpr int64_t kNodesToldApart = 1024;
 constexpr size_t kClassesMax = 16;
 
@@ -105,36 +106,47 @@ int64_t Packed(int64_t bytes) {
   return (bytes + kSramAlignment - 1) / kSramAlignment * kSramAlignment;
 }
 
-// One layout for all nodes: each storage as large as the largest part of its buffers.
-NodeClass OneClass(const Program& program) {
-  NodeClass all{.example = {0, 0}, .nodes = program.mesh.nodes()};
+// One layout for all nodes of a stage: each storage as large as the largest part of its
+// buffers.
+NodeClass ClassOfStage(const Program& program, int stage) {
+  const Mesh mesh = program.stage_mesh();
+  NodeClass all{.example = program.stage_grid().Origin(stage), .nodes = mesh.nodes()};
   all.storage_bytes.assign(program.storage_lifetime.size(), 0);
   for (const ProgramBuffer& b : program.buffers) {
-    if (b.storage < 0) continue;
+    if (b.storage < 0 || b.stage != stage) continue;
     int64_t& bytes = all.storage_bytes[b.storage];
-    bytes = std::max(bytes, Packed(MostElements(b.placement, program.mesh) *
-                                   ByteSize(b.type.dtype)));
+    bytes = std::max(bytes,
+                     Packed(MostElements(b.placement, mesh) * ByteSize(b.type.dtype)));
   }
   return all;
 }
 
+void MakeClassesOfStages(Program& program) {
+  const StageGrid grid = program.stage_grid();
+  program.classes.clear();
+  for (int stage = 0; stage < grid.count(); ++stage) {
+    program.classes.push_back(ClassOfStage(program, stage));
+  }
+  for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
+    program.class_of_node[n] = grid.StageOf(NodeAt(n, program.mesh));
+  }
+}
+
 // Nodes with equal sizes of everything share a layout. Where there are many nodes, or
-// many different ones, all share one: parts of a floor split differ by one row.
+// many different ones, all of a stage share one: parts of a floor split differ by one
+// row.
 void FindNodeClasses(Program& program) {
   program.class_of_node.assign(program.mesh.nodes(), 0);
-  if (program.mesh.nodes() > kNodesToldApart) {
-    program.classes = {OneClass(program)};
-    return;
-  }
+  if (program.mesh.nodes() > kNodesToldApart) return MakeClassesOfStages(program);
   std::map<std::vector<int64_t>, int> known;
   for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
     const NodeCoord node = NodeAt(n, program.mesh);
     std::vector<int64_t> bytes(program.storage_lifetime.size(), 0);
-    for (const ProgramBuffer& b : program.buffers) {
-      if (b.storage < 0) continue;
-      const int64_t size =
-          NumElements(b.placement.BoxAt(node, program.mesh)) * ByteSize(b.type.dtype);
-      bytes[b.storage] = std::max(bytes[b.storage], Packed(size));
+    for (size_t b = 0; b < program.buffers.size(); ++b) {
+      const int storage = program.buffers[b].storage;
+      if (storage < 0) continue;
+      bytes[storage] =
+          std::max(bytes[storage], Packed(program.BytesAt(static_cast<int>(b), node)));
     }
     const auto [it, added] =
         known.emplace(bytes, static_cast<int>(program.classes.size()));
@@ -143,10 +155,8 @@ void FindNodeClasses(Program& program) {
     }
     program.class_of_node[n] = it->second;
     ++program.classes[it->second].nodes;
-    if (program.classes.size() <= kClassesMax) continue;
-    program.classes = {OneClass(program)};
-    program.class_of_node.assign(program.mesh.nodes(), 0);
-    return;
+    const auto most = kClassesMax * program.stages.nodes();
+    if (program.classes.size() > most) return MakeClassesOfStages(program);
   }
 }
 
@@ -226,10 +236,11 @@ bool AssignMemory(ScheduledProgram& scheduled) {
   return fits;
 }
 
-std::vector<int64_t> BytesByTick(const Program& program, int ticks) {
+std::vector<int64_t> BytesByTick(const Program& program, int ticks, int stage) {
   std::vector<int64_t> most(ticks, 0);
   std::vector<int64_t> alive(ticks + 1);
   for (const NodeClass& c : program.classes) {
+    if (program.stage_grid().StageOf(c.example) != stage) continue;
     std::fill(alive.begin(), alive.end(), 0);
     for (size_t s = 0; s < c.storage_bytes.size(); ++s) {
       const auto& [first, last] = program.storage_lifetime[s];

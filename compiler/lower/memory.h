@@ -16,9 +16,9 @@ struct Ticks {
 };
 Ticks TicksOf(const Program& program);
 
-// Bytes of the storages alive at each tick, on the node class that has most; code
-// apart.
-std::vector<int64_t> BytesByTick(const Program& program, int ticks);
+// Bytes of the storages alive at each tick, on the node class of the stage that has
+// most; code apart.
+std::vector<int64_t> BytesByTick(const Program& program, int ticks, int stage);
 
 // Fills storages, lifetimes, node classes and addresses of `scheduled.program`; adds a
 // last superstep of local copies for states that cannot be updated in place. True when

@@ -17,32 +17,46 @@ class Scheduler {
   Scheduler(const Graph& graph, const Plan& plan, int64_t staging_bytes_max)
       : graph_(graph), plan_(plan), staging_bytes_max_(staging_bytes_max) {
     program().mesh = plan.mesh;
+    program().stages = plan.stages;
     program().model = graph.name;
     held_.resize(graph.values.size(), -1);
+    first_reader_.resize(graph.values.size(), -1);
     first_need_.resize(graph.values.size());
     staged_.resize(graph.values.size());
+    landed_.resize(graph.values.size());
   }
 
   absl::StatusOr<ScheduledProgram> Run() {
+    TATAMI_RETURN_IF_ERROR(CheckStages(plan_.stage_grid()));
+    clocks_.resize(plan_.stage_grid().count());
+    const Mesh mesh = program().stage_mesh();
     for (size_t c = 0; c < graph_.calls.size(); ++c) {
       const OpCall call = graph_.CallOf(static_cast<int>(c));
       rules_.push_back((*call.op->rule)(call));
       const auto found = plan_.calls.find(graph_.calls[c].name);
       const CallPlan cut = found == plan_.calls.end() ? CallPlan{} : found->second;
       const std::string where = absl::StrCat("call ", graph_.calls[c].name);
-      TATAMI_RETURN_IF_ERROR(CheckCallPlan(cut, call, plan_.mesh), where);
+      TATAMI_RETURN_IF_ERROR(CheckCallPlan(cut, call, mesh), where);
       TATAMI_ASSIGN_OR_RETURN(std::vector<AxisList> axes,
-                              FactorAxes(cut.cuts, rules_.back(), plan_.mesh), where);
+                              FactorAxes(cut.cuts, rules_.back(), mesh), where);
+      stages_.push_back(cut.stage.value_or(0));
+      if (stages_.back() < 0 || stages_.back() >= static_cast<int>(clocks_.size())) {
+        return MakeError(ErrorCode::kBadPlan,
+                         absl::StrCat(where, ": no stage ", stages_.back(),
+                                      " among the ", clocks_.size(), " of the plan"));
+      }
       placements_.push_back(PlaceCall(call, rules_.back(), std::move(axes)));
       results_.emplace_back();
       if (cut.result) {
-        TATAMI_ASSIGN_OR_RETURN(
-            axes, FactorAxes(*cut.result, rules_.back(), plan_.mesh), where);
+        TATAMI_ASSIGN_OR_RETURN(axes, FactorAxes(*cut.result, rules_.back(), mesh),
+                                where);
         results_.back() = ResultPlacement(call, rules_.back(), axes);
       }
       for (size_t i = 0; i < call.in.size(); ++i) {
-        auto& need = first_need_[graph_.calls[c].in[i]];
-        if (!need) need = placements_[c].needs[i];
+        const int value = graph_.calls[c].in[i];
+        if (first_reader_[value] >= 0) continue;
+        first_reader_[value] = static_cast<int>(c);
+        first_need_[value] = placements_[c].needs[i];
       }
     }
     PlaceStates();
@@ -56,10 +70,19 @@ class Scheduler {
  private:
   Program& program() { return out_.program; }
 
-  int AddBuffer(std::string name, TensorType type, Placement placement) {
+  // Of the supersteps that one stage takes part in. Stages that do not hear of one
+  // another go on independently, each at its own superstep.
+  struct StageClock {
+    int current = 0;  // the superstep that calls are added to
+    int staged_at = -1;
+    int64_t staged_bytes = 0;  // of a node, by the calls of superstep staged_at
+  };
+
+  int AddBuffer(std::string name, TensorType type, Placement placement, int stage) {
     program().buffers.push_back({.name = std::move(name),
                                  .type = std::move(type),
-                                 .placement = std::move(placement)});
+                                 .placement = std::move(placement),
+                                 .stage = stage});
     readable_.push_back(0);
     used_.push_back(0);
     return static_cast<int>(program().buffers.size()) - 1;
@@ -73,17 +96,20 @@ class Scheduler {
   }
 
   // A state lies where its next value is made, so that the update is local; a state
-  // without update lies where it is first read, if that is a partition.
+  // without update lies where it is first read, if that is a partition, and else on
+  // every node of that stage.
   void PlaceStates() {
     for (size_t v = 0; v < graph_.values.size(); ++v) {
       const GraphValue& value = graph_.values[v];
       if (value.kind != ValueKind::kState) continue;
       Placement placement = ReplicatedPlacement(value.type.dims);
+      int maker = first_reader_[v];
       const auto update =
           std::find_if(graph_.updates.begin(), graph_.updates.end(),
                        [&](const auto& u) { return u.first == static_cast<int>(v); });
       if (update != graph_.updates.end()) {
         const int producer = graph_.values[update->second].producer;
+        if (producer >= 0) maker = producer;
         if (producer >= 0 && placements_[producer].made.partial.empty()) {
           placement = placements_[producer].made;
         } else if (producer >= 0 && results_[producer]) {
@@ -92,7 +118,8 @@ class Scheduler {
       } else if (first_need_[v] && first_need_[v]->IsPartition()) {
         placement = *first_need_[v];
       }
-      held_[v] = AddBuffer(value.name, value.type, std::move(placement));
+      held_[v] = AddBuffer(value.name, value.type, std::move(placement),
+                           maker < 0 ? 0 : stages_[maker]);
       program().buffers[held_[v]].persistent = true;
       program().states.push_back({.name = value.name,
                                   .buffer = held_[v],
@@ -106,31 +133,34 @@ class Scheduler {
     const GraphCall& call = graph_.calls[index];
     const CallPlacement& placement = placements_[index];
     const IndexRule& rule = rules_[index];
+    const int stage = stages_[index];
+    StageClock& clock = clocks_[stage];
     ComputeOp compute{.call = index};
     const int64_t staging = StagingBytes(call, placement);
-    if (staging > 0 && staged_at_ == current_ &&
-        staged_bytes_ + staging > staging_bytes_max_) {
-      ++current_;
+    if (staging > 0 && clock.staged_at == clock.current &&
+        clock.staged_bytes + staging > staging_bytes_max_) {
+      ++clock.current;
     }
     program().calls.push_back(
         {.name = call.name, .call = std::make_shared<OpCall>(graph_.CallOf(index))});
     for (size_t i = 0; i < call.in.size(); ++i) {
-      compute.in.push_back(BufferFor(call.in[i], placement.needs[i]));
+      compute.in.push_back(BufferFor(call.in[i], placement.needs[i], stage));
     }
     for (size_t f = 0; f < rule.factors.size(); ++f) {
       const int64_t size = rule.factors[f].size;
       compute.factors.push_back(
           {.dim_size = size, .factor_size = size, .axes = placement.factor_axes[f]});
     }
-    compute.out = AddBuffer(call.name, graph_.values[call.out].type, placement.made);
-    At(current_).computes.push_back(compute);
+    compute.out =
+        AddBuffer(call.name, graph_.values[call.out].type, placement.made, stage);
+    At(clock.current).computes.push_back(compute);
     // Where what it reads arrived: that may be later than where the call began.
     if (staging > 0) {
-      if (staged_at_ != current_) staged_bytes_ = 0;
-      staged_at_ = current_;
-      staged_bytes_ += staging;
+      if (clock.staged_at != clock.current) clock.staged_bytes = 0;
+      clock.staged_at = clock.current;
+      clock.staged_bytes += staging;
     }
-    readable_[compute.out] = current_ + 1;
+    readable_[compute.out] = clock.current + 1;
     held_[call.out] = Resolve(call.out, compute.out, rule.combine);
   }
 
@@ -168,52 +198,79 @@ class Scheduler {
       const bool last = phase.to.partial.empty();
       const int target =
           AddBuffer(absl::StrCat(graph_.values[value].name, last ? ".sum" : ".row_sum"),
-                    graph_.values[value].type, std::move(phase.to));
+                    graph_.values[value].type, std::move(phase.to),
+                    program().buffers[made].stage);
       AddExchange(buffer, target, 0, std::move(phase.resolve), combine);
       buffer = target;
     }
     return buffer;
   }
 
-  // The buffer that holds `value` as `need`, made by an exchange when there is none.
-  int BufferFor(int value, const Placement& need) {
-    if (graph_.values[value].kind == ValueKind::kInput) return FeedFor(value, need);
-    const int held = held_[value];
+  // The buffer that holds `value` as `need` on the stage, made by an exchange when
+  // there is none.
+  int BufferFor(int value, const Placement& need, int stage) {
+    if (graph_.values[value].kind == ValueKind::kInput) {
+      return FeedFor(value, need, stage);
+    }
+    int& current = clocks_[stage].current;
+    const int held = HeldOn(value, stage);
     if (program().buffers[held].placement == need) {
-      current_ = std::max(current_, WrittenAt(held));
+      current = std::max(current, WrittenAt(held));
       return held;
     }
-    int staged = FindStaged(value, need);
+    int staged = FindStaged(value, need, stage);
     if (staged < 0) {
       int from = held;
       if (const auto midway = GatherMidway(program().buffers[held].placement, need)) {
-        from = FindStaged(value, *midway);
+        from = FindStaged(value, *midway, stage);
         // One superstep ahead, where what is gathered is there by then.
-        if (from < 0) from = Stage(value, held, *midway, std::max(0, current_ - 1));
+        if (from < 0) from = Stage(value, held, *midway, std::max(0, current - 1));
       }
-      staged = Stage(value, from, need, current_);
+      staged = Stage(value, from, need, current);
     }
-    current_ = std::max(current_, WrittenAt(staged));
+    current = std::max(current, WrittenAt(staged));
     return staged;
+  }
+
+  // The buffer that holds `value` on the stage: where it lies, or a copy of all its
+  // parts on the nodes with the same place within the stage, made for the first reader
+  // there and kept for the last.
+  int HeldOn(int value, int stage) {
+    const int held = held_[value];
+    if (program().buffers[held].stage == stage) return held;
+    for (const int landed : landed_[value]) {
+      if (program().buffers[landed].stage == stage) return landed;
+    }
+    const int landed = AddBuffer(
+        absl::StrCat(graph_.values[value].name, ".stage", stage),
+        graph_.values[value].type, Placement(program().buffers[held].placement), stage);
+    // One superstep ahead, so that it can be moved on within the stage by then.
+    AddExchange(held, landed, std::max(0, clocks_[stage].current - 1), {},
+                Combine::kSum);
+    landed_[value].push_back(landed);
+    return landed;
   }
 
   // The staging buffer that holds `value` as `need`, or -1. One whose last use is some
   // supersteps back is not kept: its value is gathered again.
-  int FindStaged(int value, const Placement& need) {
+  int FindStaged(int value, const Placement& need, int stage) {
+    const int current = clocks_[stage].current;
     for (const int staged : staged_[value]) {
-      if (out_.program.buffers[staged].placement == need &&
-          used_[staged] + kKeepStaged > current_) {
-        used_[staged] = std::max(used_[staged], current_);
+      if (out_.program.buffers[staged].stage == stage &&
+          out_.program.buffers[staged].placement == need &&
+          used_[staged] + kKeepStaged > current) {
+        used_[staged] = std::max(used_[staged], current);
         return staged;
       }
     }
     return -1;
   }
 
-  // A new staging buffer, filled at superstep `earliest` or later.
+  // A new staging buffer beside `from`, filled at superstep `earliest` or later.
   int Stage(int value, int from, const Placement& need, int earliest) {
-    const int staged = AddBuffer(absl::StrCat(graph_.values[value].name, ".in"),
-                                 graph_.values[value].type, need);
+    const int staged =
+        AddBuffer(absl::StrCat(graph_.values[value].name, ".in"),
+                  graph_.values[value].type, need, program().buffers[from].stage);
     AddExchange(from, staged, earliest, {}, Combine::kSum);
     staged_[value].push_back(staged);
     return staged;
@@ -223,15 +280,17 @@ class Scheduler {
   // compute wrote it.
   int WrittenAt(int buffer) const { return std::max(0, readable_[buffer] - 1); }
 
-  int FeedFor(int value, const Placement& need) {
+  int FeedFor(int value, const Placement& need, int stage) {
     const GraphValue& input = graph_.values[value];
     for (const ProgramFeed& feed : program().feeds) {
       if (feed.input == input.fed_as && feed.part == input.part &&
+          program().buffers[feed.buffer].stage == stage &&
           program().buffers[feed.buffer].placement == need) {
         return feed.buffer;
       }
     }
-    const int buffer = AddBuffer(absl::StrCat(input.name, ".feed"), input.type, need);
+    const int buffer =
+        AddBuffer(absl::StrCat(input.name, ".feed"), input.type, need, stage);
     program().feeds.push_back(
         {.input = input.fed_as, .buffer = buffer, .part = input.part});
     return buffer;
@@ -254,9 +313,10 @@ class Scheduler {
   }
 
   // The buffer of a value that the host or a state takes: an input has none of its own.
-  int HostBuffer(int value) {
+  int HostBuffer(int value, int stage) {
     return graph_.values[value].kind == ValueKind::kInput
-               ? FeedFor(value, ReplicatedPlacement(graph_.values[value].type.dims))
+               ? FeedFor(value, ReplicatedPlacement(graph_.values[value].type.dims),
+                         stage)
                : held_[value];
   }
 
@@ -266,13 +326,15 @@ class Scheduler {
     for (const auto& [state, next] : graph_.updates) {
       for (size_t s = 0; s < state_of_value_.size(); ++s) {
         if (state_of_value_[s].first != state) continue;
-        const int buffer = HostBuffer(next);
-        const bool local = program().buffers[buffer].placement ==
-                               program().buffers[state_of_value_[s].second].placement &&
-                           graph_.values[next].kind == ValueKind::kComputed &&
-                           absl::c_count(out_.next_of_state, buffer) == 0;
+        const int own = state_of_value_[s].second;
+        const int buffer = HostBuffer(next, program().buffers[own].stage);
+        const bool local =
+            program().buffers[buffer].placement == program().buffers[own].placement &&
+            program().buffers[buffer].stage == program().buffers[own].stage &&
+            graph_.values[next].kind == ValueKind::kComputed &&
+            absl::c_count(out_.next_of_state, buffer) == 0;
         if (local) out_.next_of_state[s] = buffer;
-        if (!local) pending_copies_.emplace_back(buffer, state_of_value_[s].second);
+        if (!local) pending_copies_.emplace_back(buffer, own);
       }
     }
     const int last = static_cast<int>(program().supersteps.size());
@@ -283,7 +345,7 @@ class Scheduler {
 
   void AddFetches() {
     for (const auto& [name, value] : graph_.outputs) {
-      program().fetches.push_back({.output = name, .buffer = HostBuffer(value)});
+      program().fetches.push_back({.output = name, .buffer = HostBuffer(value, 0)});
     }
   }
 
@@ -292,18 +354,19 @@ class Scheduler {
   const Graph& graph_;
   const Plan& plan_;
   const int64_t staging_bytes_max_;
-  int64_t staged_bytes_ = 0;  // of a node, by the calls of superstep staged_at_
-  int staged_at_ = -1;
   ScheduledProgram out_;
+  std::vector<StageClock> clocks_;                 // by stage
+  std::vector<int> stages_;                        // by call
   std::vector<IndexRule> rules_;                   // by call
   std::vector<CallPlacement> placements_;          // by call
   std::vector<std::optional<Placement>> results_;  // by call, where the plan says
-  int current_ = 0;            // the superstep that calls are added to
-  std::vector<int> held_;      // value -> buffer
+  std::vector<int> held_;                          // value -> buffer
   std::vector<int> readable_;  // buffer -> first superstep whose exchange may read it
   std::vector<int> used_;      // staging buffer -> superstep of its last use so far
-  std::vector<std::optional<Placement>> first_need_;  // value -> first consumer's need
+  std::vector<int> first_reader_;                     // value -> call, or -1
+  std::vector<std::optional<Placement>> first_need_;  // value -> that call's need
   std::vector<std::vector<int>> staged_;              // value -> staging buffers
+  std::vector<std::vector<int>> landed_;              // value -> copies on other stages
   std::vector<std::pair<int, int>>
       state_of_value_;  // value, buffer; as Program::states
   std::vector<std::pair<int, int>> pending_copies_;

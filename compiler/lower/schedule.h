@@ -20,7 +20,12 @@ struct ScheduledProgram {
 // A superstep's calls stage at most `staging_bytes_max` bytes on a node together; a
 // call that would exceed it begins a superstep, which frees what the others staged.
 // Partial sums are resolved once, as soon as they are made, along x first and then
-// along y, into the placement that the first consumer reads. Errors: E0106.
+// along y, into the placement that the first consumer reads.
+//
+// Each stage has a superstep of its own that its next call is added to, so that stages
+// compute at once wherever one need not wait for the other: which they are follows from
+// the order of the calls of each stage alone. A value that another stage reads lands
+// there once, as it lies where it was made. Errors: E0105, E0106.
 absl::StatusOr<ScheduledProgram> ScheduleSupersteps(const Graph& graph,
                                                     const Plan& plan,
                                                     int64_t staging_bytes_max);

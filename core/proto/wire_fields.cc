@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/random.h"
+#include "core/stages.h"
 #include "core/status_macros.h"
 
 namespace tatami::wire {
@@ -328,6 +329,16 @@ absl::StatusOr<Mesh> FromProto(const proto::Mesh& mesh) {
   TATAMI_RETURN_IF_ERROR(
       CheckRange("mesh.rows x mesh.cols", mesh.rows() * mesh.cols(), 1, kMeshNodesMax));
   return Mesh{mesh.rows(), mesh.cols()};
+}
+
+absl::StatusOr<Mesh> ReadStages(const proto::Mesh& stages, const Mesh& mesh) {
+  TATAMI_RETURN_IF_ERROR(CheckRange("stages.rows", stages.rows(), 1, mesh.rows));
+  TATAMI_RETURN_IF_ERROR(CheckRange("stages.cols", stages.cols(), 1, mesh.cols));
+  const StageGrid grid{mesh, {stages.rows(), stages.cols()}};
+  if (grid.count() == 1) return BadField("stages is 1x1: leave it out");
+  if (CheckStages(grid).ok()) return grid.stages;
+  return BadField(absl::StrCat("stages ", grid.stages.ToString(), " do not cut mesh ",
+                               mesh.ToString(), " into equal rectangles"));
 }
 
 absl::StatusOr<LiveMesh> ReadMap(absl::string_view text, int64_t nodes_max) {

@@ -75,6 +75,8 @@ absl::StatusOr<Init> FromProto(const proto::Init& init);
 
 void ToProto(const Mesh& mesh, proto::Mesh& out);
 absl::StatusOr<Mesh> FromProto(const proto::Mesh& mesh);
+// The rectangles that `mesh` is cut into: equal, and more than one.
+absl::StatusOr<Mesh> ReadStages(const proto::Mesh& stages, const Mesh& mesh);
 
 // A map that is not whole, of a grid of at most `nodes_max` nodes, in the one form that
 // LiveMesh::ToString gives it.

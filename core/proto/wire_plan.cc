@@ -38,6 +38,7 @@ std::string SerializePlan(const Plan& plan, WireForm form) {
   out.set_version(wire::kVersion);
   wire::ToProto(plan.mesh, *out.mutable_mesh());
   if (!plan.map.empty()) out.set_map(plan.map);
+  if (plan.stages.nodes() > 1) wire::ToProto(plan.stages, *out.mutable_stages());
   for (const auto& [name, call_plan] : plan.calls) {
     proto::CallCuts& call = *out.add_calls();
     call.set_call(name);
@@ -47,6 +48,7 @@ std::string SerializePlan(const Plan& plan, WireForm form) {
       WriteCuts(*call_plan.result, *call.mutable_result()->mutable_cuts());
     }
     if (call_plan.recompute) call.set_recompute(*call_plan.recompute);
+    if (call_plan.stage) call.set_stage(*call_plan.stage);
   }
   return wire::Print(out, form);
 }
@@ -56,6 +58,10 @@ absl::StatusOr<Plan> ParsePlanWire(absl::string_view bytes, const Graph& graph) 
   TATAMI_RETURN_IF_ERROR(wire::Read(bytes, kFormat, in));
   Plan plan;
   TATAMI_ASSIGN_OR_RETURN(plan.mesh, wire::FromProto(in.mesh()));
+  if (in.has_stages()) {
+    TATAMI_ASSIGN_OR_RETURN(plan.stages, wire::ReadStages(in.stages(), plan.mesh));
+  }
+  const Mesh mesh = plan.stage_grid().stage_mesh();
   if (in.has_map()) {
     TATAMI_RETURN_IF_ERROR(wire::ReadMap(in.map(), kGridNodesMax).status());
     plan.map = in.map();
@@ -74,16 +80,22 @@ absl::StatusOr<Plan> ParsePlanWire(absl::string_view bytes, const Graph& graph) 
                                     in.calls(i).call(), "' (", where, ")"));
     }
     CallPlan call{.open = in.calls(i).open()};
-    TATAMI_ASSIGN_OR_RETURN(call.cuts, ReadCuts(in.calls(i).cuts(), plan.mesh), where);
+    TATAMI_ASSIGN_OR_RETURN(call.cuts, ReadCuts(in.calls(i).cuts(), mesh), where);
     if (in.calls(i).has_result()) {
-      TATAMI_ASSIGN_OR_RETURN(call.result,
-                              ReadCuts(in.calls(i).result().cuts(), plan.mesh), where);
+      TATAMI_ASSIGN_OR_RETURN(call.result, ReadCuts(in.calls(i).result().cuts(), mesh),
+                              where);
     }
     if (in.calls(i).has_recompute()) call.recompute = in.calls(i).recompute();
+    if (in.calls(i).has_stage()) {
+      TATAMI_RETURN_IF_ERROR(
+          wire::CheckIndex("stage", in.calls(i).stage(), plan.stage_grid().count()),
+          where);
+      call.stage = in.calls(i).stage();
+    }
     if (call.open && (!call.cuts.empty() || call.result)) {
       return wire::BadField(absl::StrCat(where, ": open, and has cuts"));
     }
-    TATAMI_RETURN_IF_ERROR(CheckCallPlan(call, graph.CallOf(found->second), plan.mesh),
+    TATAMI_RETURN_IF_ERROR(CheckCallPlan(call, graph.CallOf(found->second), mesh),
                            where);
     if (!plan.calls.emplace(in.calls(i).call(), std::move(call)).second) {
       return wire::BadField(absl::StrCat(where, ": call comes twice"));

@@ -49,6 +49,9 @@ class Reader {
     p_.model = in_.model();
     p_.machine = in_.machine();
     TATAMI_ASSIGN_OR_RETURN(p_.mesh, wire::FromProto(in_.mesh()));
+    if (in_.has_stages()) {
+      TATAMI_ASSIGN_OR_RETURN(p_.stages, wire::ReadStages(in_.stages(), p_.mesh));
+    }
     TATAMI_RETURN_IF_ERROR(
         wire::CheckRange("sram_bytes", in_.sram_bytes(), 1, wire::kSramBytesMax));
     TATAMI_RETURN_IF_ERROR(
@@ -119,7 +122,7 @@ class Reader {
         wire::CheckRange("dim_size", dim.dim_size, 1, wire::kElementsMax));
     TATAMI_RETURN_IF_ERROR(
         wire::CheckRange("factor_size", dim.factor_size, 1, wire::kElementsMax));
-    TATAMI_ASSIGN_OR_RETURN(dim.axes, wire::FromProto(in.axes(), p_.mesh));
+    TATAMI_ASSIGN_OR_RETURN(dim.axes, wire::FromProto(in.axes(), p_.stage_mesh()));
     if (!in.has_map()) return dim;
     // num times a factor's index stays below 2^62.
     constexpr int64_t kNumMax = int64_t{1} << 24;
@@ -159,11 +162,16 @@ class Reader {
       all.MergeFrom(given.axes());
       buffer.placement.dims.push_back(std::move(dim));
     }
-    TATAMI_RETURN_IF_ERROR(wire::FromProto(all, p_.mesh).status(), "placement");
+    TATAMI_RETURN_IF_ERROR(wire::FromProto(all, p_.stage_mesh()).status(), "placement");
     TATAMI_ASSIGN_OR_RETURN(buffer.placement.partial,
-                            wire::FromProto(in.placement().partial(), p_.mesh));
+                            wire::FromProto(in.placement().partial(), p_.stage_mesh()));
     TATAMI_RETURN_IF_ERROR(
         wire::CheckIndex("storage", in.storage(), in_.storage_lifetime_size()));
+    if (in.has_stage()) {
+      TATAMI_RETURN_IF_ERROR(
+          wire::CheckRange("stage", in.stage(), 1, p_.stage_grid().count() - 1));
+      buffer.stage = in.stage();
+    }
     p_.buffers.push_back(std::move(buffer));
     return absl::OkStatus();
   }
@@ -181,7 +189,10 @@ class Reader {
       return wire::BadField(absl::StrCat("from is ", from.ToString(), " and to ",
                                          to.ToString(), "; an exchange only moves"));
     }
-    TATAMI_ASSIGN_OR_RETURN(e.resolve, wire::FromProto(in.resolve(), p_.mesh));
+    TATAMI_ASSIGN_OR_RETURN(e.resolve, wire::FromProto(in.resolve(), p_.stage_mesh()));
+    if (!e.resolve.empty() && p_.buffers[e.from].stage != p_.buffers[e.to].stage) {
+      return wire::BadField("combines between stages; an exchange there only copies");
+    }
     if (in.has_combine() == e.resolve.empty()) {
       return wire::BadField("combine and resolve come together");
     }
@@ -203,9 +214,14 @@ class Reader {
       all.MergeFrom(f.axes());
       c.factors.push_back(std::move(factor));
     }
-    TATAMI_RETURN_IF_ERROR(wire::FromProto(all, p_.mesh).status(), "factors");
+    TATAMI_RETURN_IF_ERROR(wire::FromProto(all, p_.stage_mesh()).status(), "factors");
     for (const int b : in.in()) {
       TATAMI_RETURN_IF_ERROR(CheckBuffer("in", b));
+      if (p_.buffers[b].stage != p_.buffers[c.out].stage) {
+        return wire::BadField(absl::StrCat("reads buffer ", b, " of stage ",
+                                           p_.buffers[b].stage, " and writes ", c.out,
+                                           " of stage ", p_.buffers[c.out].stage));
+      }
       c.in.push_back(b);
     }
     if (in.in_size() != in_.calls(in.call()).in_size()) {

@@ -29,6 +29,7 @@ void ToProto(const ProgramBuffer& buffer, proto::ProgramBuffer& out) {
   wire::ToProto(buffer.placement.partial, *placement.mutable_partial());
   if (buffer.persistent) out.set_persistent(true);
   out.set_storage(buffer.storage);
+  if (buffer.stage > 0) out.set_stage(buffer.stage);
 }
 
 void ToProto(const ProgramCall& call, proto::ProgramCall& out) {
@@ -84,6 +85,7 @@ void ToProto(const Program& program, proto::Program& out) {
   out.set_model(program.model);
   out.set_machine(program.machine);
   wire::ToProto(program.mesh, *out.mutable_mesh());
+  if (program.HasStages()) wire::ToProto(program.stages, *out.mutable_stages());
   if (program.site) ToProto(*program.site, *out.mutable_site());
   out.set_sram_bytes(program.sram_bytes);
   out.set_code_bytes(program.code_bytes);

@@ -218,9 +218,7 @@ class EmulatorImpl : public Emulator {
       const ProgramBuffer& buffer = program_->buffers[b];
       if (buffer.storage < 0) continue;
       for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
-        const int64_t size =
-            NumElements(buffer.placement.BoxAt(Coord(n), program_->mesh)) *
-            ByteSize(buffer.type.dtype);
+        const int64_t size = program_->BytesAt(static_cast<int>(b), Coord(n));
         if (size == 0) continue;
         const int64_t address = program_->Address(static_cast<int>(b), Coord(n));
         if (address < program_->code_bytes || address + size > program_->sram_bytes) {
@@ -253,9 +251,13 @@ class EmulatorImpl : public Emulator {
   absl::Status PrepareCompute(const ComputeOp& c, const ProgramCall& call,
                               const IndexRule& rule, int64_t n, KernelCache& cache,
                               std::vector<NodeCompute>& out) const {
+    const StageGrid grid = program_->stage_grid();
+    if (grid.StageOf(Coord(n)) != program_->buffers[c.out].stage) {
+      return absl::OkStatus();
+    }
     Box factors;
     for (const DimPlacement& f : c.factors) {
-      factors.push_back(f.FactorAt(Coord(n), program_->mesh));
+      factors.push_back(f.FactorAt(grid.ToStage(Coord(n)), grid.stage_mesh()));
     }
     NodeCompute compute{.local = MakeLocalCall(call.call, rule, factors),
                         .call = c.call};
@@ -318,19 +320,24 @@ class EmulatorImpl : public Emulator {
   // A hosted node's box of the tensor whose bytes these are.
   void WriteBox(int buffer, const std::byte* bytes, int64_t hosted) {
     const ProgramBuffer& b = program_->buffers[buffer];
-    const Box box = b.placement.BoxAt(Coord(hosted), program_->mesh);
-    CopyBox(box, WholeBox(b.type.dims), bytes, box, Data(buffer, hosted),
+    const std::optional<Box> box = program_->BoxAt(buffer, Coord(hosted));
+    if (!box) return;
+    CopyBox(*box, WholeBox(b.type.dims), bytes, *box, Data(buffer, hosted),
             ByteSize(b.type.dtype));
   }
 
-  // True for the one node that speaks for its box: its digits on unused axes are zero.
-  bool SpeaksForBox(const Placement& placement, NodeCoord node) const {
+  // True for the one node of the buffer's stage that speaks for its box: its digits on
+  // unused axes are zero.
+  bool SpeaksForBox(const ProgramBuffer& buffer, NodeCoord node) const {
+    const StageGrid grid = program_->stage_grid();
+    if (grid.StageOf(node) != buffer.stage) return false;
+    const NodeCoord within = grid.ToStage(node);
     NodeCoord speaker{0, 0};
-    for (const DimPlacement& d : placement.dims) {
-      speaker = WithPart(d.axes, PartOf(d.axes, node, program_->mesh), speaker,
-                         program_->mesh);
+    for (const DimPlacement& d : buffer.placement.dims) {
+      speaker = WithPart(d.axes, PartOf(d.axes, within, grid.stage_mesh()), speaker,
+                         grid.stage_mesh());
     }
-    return speaker == node;
+    return speaker == within;
   }
 
   absl::StatusOr<std::vector<std::byte>> Read(int buffer) {
@@ -338,11 +345,9 @@ class EmulatorImpl : public Emulator {
     std::vector<std::byte> mine;
     const int64_t element = ByteSize(b.type.dtype);
     for (int64_t n = 0; n < hosted_.end - hosted_.begin; ++n) {
-      if (!SpeaksForBox(b.placement, Coord(n))) continue;
-      const int64_t size =
-          NumElements(b.placement.BoxAt(Coord(n), program_->mesh)) * element;
+      if (!SpeaksForBox(b, Coord(n))) continue;
       const std::byte* data = Data(buffer, n);
-      mine.insert(mine.end(), data, data + size);
+      mine.insert(mine.end(), data, data + program_->BytesAt(buffer, Coord(n)));
     }
     TATAMI_ASSIGN_OR_RETURN(const auto all, transport_.GatherToRoot(mine),
                             absl::StrCat("reading ", b.name));
@@ -356,8 +361,8 @@ class EmulatorImpl : public Emulator {
       const std::byte* from = all[r].data();
       for (int64_t n = hosted.begin; n < hosted.end; ++n) {
         const NodeCoord node = NodeAt(n, program_->mesh);
-        if (!SpeaksForBox(b.placement, node)) continue;
-        const Box box = b.placement.BoxAt(node, program_->mesh);
+        if (!SpeaksForBox(b, node)) continue;
+        const Box box = *program_->BoxAt(buffer, node);
         CopyBox(box, box, from, whole, out.data(), element);
         from += NumElements(box) * element;
       }

@@ -28,27 +28,26 @@ void ForEachCopy(const Program& program, const ExchangeOp& e, Visit visit) {
   const int64_t terms = Parts(e.resolve);
   for (int64_t n = 0; n < program.mesh.nodes(); ++n) {
     const NodeCoord target = NodeAt(n, program.mesh);
-    const Box need = to.BoxAt(target, program.mesh);
-    if (IsEmpty(need)) continue;
+    const std::optional<Box> need = program.BoxAt(e.to, target);
+    if (!need || IsEmpty(*need)) continue;
     if (!line) {
       int64_t visited = 0;
-      ForEachSource(
-          from, e.resolve, need, target, program.mesh,
-          [&](NodeCoord source, const Box& part) {
-            visit(source, target, part,
-                  visited++ % terms == 0 ? Arrival::kCopied : Arrival::kCombined);
-          });
+      ForEachSource(program, e, target, [&](NodeCoord source, const Box& part) {
+        visit(source, target, part,
+              visited++ % terms == 0 ? Arrival::kCopied : Arrival::kCombined);
+      });
       continue;
     }
-    const LineSum sum = LineSumAt(to, e.resolve, target, program.mesh);
+    const LineSum sum = LineSumAt(program, e, target);
     for (int64_t t = 0; t <= sum.root; ++t) {
-      visit(sum.terms[t], target, need, t == 0 ? Arrival::kCopied : Arrival::kCombined);
+      visit(sum.terms[t], target, *need,
+            t == 0 ? Arrival::kCopied : Arrival::kCombined);
     }
     for (int64_t t = terms - 1; t > sum.root; --t) {
-      visit(sum.terms[t], target, need,
+      visit(sum.terms[t], target, *need,
             t == terms - 1 ? Arrival::kFar : Arrival::kFarOnward);
     }
-    if (sum.root + 1 < terms) visit(target, target, need, Arrival::kJoined);
+    if (sum.root + 1 < terms) visit(target, target, *need, Arrival::kJoined);
   }
 }
 
@@ -157,7 +156,7 @@ class Builder {
                     counter.Term(s, t, NumElements(part) * element);
                   } else if (s == t && arrival != Arrival::kJoined) {
                     // Once a node, and one node of each part is its root.
-                    const LineSum sum = LineSumAt(to, e.resolve, t, program_.mesh);
+                    const LineSum sum = LineSumAt(program_, e, t);
                     if (sum.terms[sum.root] == t)
                       counter.Sum(sum, NumElements(part) * element);
                   }
@@ -180,8 +179,7 @@ class Builder {
                             &to = program_.buffers[e.to];
         if (!SumsAlongLine(from.placement, to.placement, e.resolve)) continue;
         for (int64_t n = hosted_.begin; n < hosted_.end; ++n) {
-          const Box box = to.placement.BoxAt(NodeAt(n, program_.mesh), program_.mesh);
-          const size_t bytes = NumElements(box) * ByteSize(to.type.dtype);
+          const size_t bytes = program_.BytesAt(e.to, NodeAt(n, program_.mesh));
           auto& room = in_flight_[n - hosted_.begin];
           if (room.size() < bytes) room.resize(bytes);
         }
@@ -207,7 +205,7 @@ class Builder {
     const DType dtype = source.type.dtype;
     const int64_t bytes = NumElements(part) * ByteSize(dtype);
     const int64_t element = ByteSize(dtype);
-    const Box source_box = source.placement.BoxAt(s, program_.mesh);
+    const Box source_box = *program_.BoxAt(e.from, s);
     if (from == me && to != me) {
       const MessageLayout::Place place = sent.PlaceOf(to, s, to, part, bytes);
       if (!place.is_new) return;
@@ -219,7 +217,7 @@ class Builder {
       return;
     }
     const int64_t hosted = NodeIndex(t, program_.mesh) - hosted_.begin;
-    const Box target_box = program_.buffers[e.to].placement.BoxAt(t, program_.mesh);
+    const Box target_box = *program_.BoxAt(e.to, t);
     std::byte* const target = Data(e.to, t) + OffsetIn(target_box, part) * element;
     std::byte* const in_flight = in_flight_[hosted].data();
     Copy copy = {.dtype = dtype,

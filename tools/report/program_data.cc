@@ -91,9 +91,10 @@ class StepCounter {
     const LinkBytes links = p_.site ? LinksOfGrid(*p_.site, logical) : logical;
     links_.Add(links);
     const std::string combine =
-        e.resolve.empty() ? ""
-                          : absl::StrCat(e.combine == Combine::kSum ? "sum" : "max",
-                                         " along ", ToString(e.resolve, p_.mesh));
+        e.resolve.empty()
+            ? ""
+            : absl::StrCat(e.combine == Combine::kSum ? "sum" : "max", " along ",
+                           ToString(e.resolve, p_.stage_mesh()));
     return {{"from", e.from},
             {"to", e.to},
             {"combine", combine},
@@ -105,10 +106,13 @@ class StepCounter {
     const OpCall& call = *p_.calls[c.call].call;
     OpCost all;
     int64_t most = 0;
+    const StageGrid grid = p_.stage_grid();
     for (size_t n = 0; n < counted_.nodes.size(); ++n) {
+      if (grid.StageOf(counted_.nodes[n]) != p_.buffers[c.out].stage) continue;
       Box factors;
       for (const DimPlacement& f : c.factors) {
-        factors.push_back(f.FactorAt(counted_.nodes[n], p_.mesh));
+        factors.push_back(
+            f.FactorAt(grid.ToStage(counted_.nodes[n]), grid.stage_mesh()));
       }
       const OpCost cost = (*call.op->cost)(call, factors);
       all.matrix_flops += cost.matrix_flops * counted_.weight[n];
@@ -132,7 +136,7 @@ class StepCounter {
     for (size_t f = 0; f < c.factors.size(); ++f) {
       if (c.factors[f].axes.empty()) continue;
       absl::StrAppend(&text, text.empty() ? "" : " ", rule.factors[f].name, "=",
-                      ToString(c.factors[f].axes, p_.mesh));
+                      ToString(c.factors[f].axes, p_.stage_mesh()));
     }
     return text;
   }
@@ -249,7 +253,7 @@ json BufferData(const Program& p, const Ticks& ticks) {
     const ProgramBuffer& buffer = p.buffers[b];
     buffers.push_back({{"name", buffer.name},
                        {"type", buffer.type.ToString()},
-                       {"placement", buffer.placement.ToString(p.mesh)},
+                       {"placement", buffer.placement.ToString(p.stage_mesh())},
                        {"storage", buffer.storage},
                        {"kind", kinds[b]},
                        {"first", ticks.buffer[b].first},

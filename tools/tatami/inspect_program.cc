@@ -105,7 +105,8 @@ void DescribeBuffers(const Program& p, std::string& out) {
   for (size_t i = 0; i < largest.size() && i < kRowsMax; ++i) {
     const ProgramBuffer& b = p.buffers[largest[i].buffer];
     const auto& [first, last] = p.storage_lifetime[b.storage];
-    const Dims part = Extents(b.placement.BoxAt(fullest.example, p.mesh));
+    // What the fullest node has bytes of lies on its stage.
+    const Dims part = Extents(*p.BoxAt(largest[i].buffer, fullest.example));
     AddLine(absl::StrFormat("%10.1f   %-9s   %-20s %s", Kib(largest[i].bytes),
                             b.persistent ? "always" : absl::StrCat(first, "-", last),
                             absl::StrJoin(part, "x"), b.name),
@@ -201,7 +202,7 @@ nlohmann::json ProgramJson(const Program& p) {
       const ProgramBuffer& b = p.buffers[held.buffer];
       buffers.push_back({{"name", b.name},
                          {"type", b.type.ToString()},
-                         {"placement", b.placement.ToString(p.mesh)},
+                         {"placement", b.placement.ToString(p.stage_mesh())},
                          {"bytes", held.bytes},
                          {"persistent", b.persistent}});
     }
