@@ -13,6 +13,8 @@
 #include "compiler/pipeline.h"
 #include "compiler/plan/cost_model.h"
 #include "compiler/plan/search.h"
+#include "compiler/plan/stage_cut.h"
+#include "compiler/stage_order.h"
 #include "compiler/verify.h"
 #include "core/error.h"
 #include "core/status_macros.h"
@@ -23,18 +25,23 @@ namespace {
 // How often the search is asked again with a smaller budget.
 constexpr int kAttempts = 6;
 
-// Takes from each call's capacity what lowering needed there beyond the model: gaps of
-// the packing, staging that overlaps.
-void Tighten(const Graph& graph, const Program& program,
+// Takes from the capacity of each call of the stage what lowering needed there beyond
+// the model: gaps of the packing, staging that overlaps.
+void Tighten(const Graph& graph, const Program& program, int stage,
              const std::vector<int64_t>& modelled, std::vector<int64_t>& capacity) {
   const Ticks ticks = TicksOf(program);
-  const std::vector<int64_t> alive = BytesByTick(program, ticks.count, 0);
+  const std::vector<int64_t> alive = BytesByTick(program, ticks.count, stage);
+  int64_t peak = 0;
+  for (const NodeClass& c : program.classes) {
+    if (program.stage_grid().StageOf(c.example) == stage) {
+      peak = std::max(peak, c.peak_bytes);
+    }
+  }
   const int64_t most = *absl::c_max_element(alive);
   const int64_t room = program.sram_bytes - program.code_bytes;
   // What packing loses, where it is at fault: it searches only what could fit. And a
   // little, so that each attempt makes some way.
-  const int64_t lost =
-      most > room ? 0 : program.peak_bytes() - program.code_bytes - most;
+  const int64_t lost = most > room ? 0 : peak - program.code_bytes - most;
   const int64_t gaps = lost + room / 256;
   std::map<std::string, size_t> index;
   for (size_t c = 0; c < graph.calls.size(); ++c) index[graph.calls[c].name] = c;
@@ -44,6 +51,7 @@ void Tighten(const Graph& graph, const Program& program,
     since = std::max(since, alive[tick++]);
     for (const ComputeOp& compute : superstep.computes) {
       since = std::max(since, alive[tick++]);
+      if (program.buffers[compute.out].stage != stage) continue;
       const auto at = index.find(program.calls[compute.call].name);
       if (at == index.end()) continue;  // a second run: counted to the next call
       const size_t c = at->second;
@@ -74,15 +82,23 @@ absl::StatusOr<std::optional<MeshSite>> SiteOf(const MachineSpec& machine,
   return LayMesh(*options.live, options.mesh);
 }
 
-// A plan is followed on the mesh and the map it was made for.
+// A plan is followed on the mesh, the stages and the map it was made for.
 absl::Status CheckMadeFor(const Plan& pinned, const Plan& run) {
-  if (pinned.mesh == run.mesh && pinned.map == run.map) return absl::OkStatus();
-  const auto text = [](const Plan& plan) {
+  if (pinned.mesh == run.mesh && pinned.stages == run.stages && pinned.map == run.map) {
+    return absl::OkStatus();
+  }
+  const auto text = [&](const Plan& plan) {
     return absl::StrCat(plan.mesh.ToString(),
+                        pinned.stages == run.stages
+                            ? ""
+                            : absl::StrCat(" with stages ", plan.stages.ToString()),
                         plan.map.empty() ? "" : " on " + ShortMap(plan.map));
   };
   // On the command line a map is what is dead on it.
   std::string flags = absl::StrCat("--mesh ", pinned.mesh.ToString());
+  if (!(pinned.stages == run.stages)) {
+    absl::StrAppend(&flags, " --stages ", pinned.stages.ToString());
+  }
   if (pinned.map.empty() && !run.map.empty()) {
     absl::StrAppend(&flags, " without --dead");
   } else if (pinned.map != run.map) {
@@ -108,14 +124,26 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
   const std::string map = site ? site->live.ToString() : "";
   Compiled out;
   TATAMI_ASSIGN_OR_RETURN(out.graph, RunPipeline(std::move(graph)));
-  SearchOptions search{.mesh = options.mesh};
+  SearchOptions search{.mesh = options.mesh,
+                       .stages = options.stages,
+                       .pinned = {.mesh = options.mesh, .stages = options.stages}};
+  const StageGrid grid = search.pinned.stage_grid();
+  TATAMI_RETURN_IF_ERROR(CheckStages(grid));
   if (!options.pinned_plan.empty()) {
+    const Plan run{.mesh = options.mesh, .stages = options.stages, .map = map};
     TATAMI_ASSIGN_OR_RETURN(search.pinned, ParsePlan(options.pinned_plan, out.graph));
-    TATAMI_RETURN_IF_ERROR(
-        CheckMadeFor(search.pinned, {.mesh = options.mesh, .map = map}));
+    TATAMI_RETURN_IF_ERROR(CheckMadeFor(search.pinned, run));
   }
   if (site) out.dilation = DilationOf(site->embedding, site->live);
-  PlanSearch planner(out.graph, WithDilation(machine, out.dilation), search);
+  const MachineSpec diluted = WithDilation(machine, out.dilation);
+  if (grid.count() > 1) {
+    TATAMI_ASSIGN_OR_RETURN(
+        search.pinned,
+        AssignStages(out.graph, CostModel(diluted, grid.stage_mesh()),
+                     machine.sram_bytes - machine.code_bytes_reserved, search.pinned));
+    out.graph = OrderForStages(out.graph, search.pinned);
+  }
+  PlanSearch planner(out.graph, diluted, search);
   const LowerTarget target = {.machine = machine.name,
                               .sram_bytes = machine.sram_bytes,
                               .code_bytes = machine.code_bytes_reserved,
@@ -135,6 +163,7 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
       out.plan = std::move(found.plan);
       out.plan.map = map;
       out.step_ns = found.step_ns;
+      out.stage_ns = std::move(found.stage_ns);
       out.program = std::move(lowered.program);
       out.compile_s = absl::ToDoubleSeconds(absl::Now() - start);
       return out;
@@ -145,7 +174,9 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
       refusal = lowered.fit;
     }
     if (!found.fits) break;
-    Tighten(out.graph, lowered.program, found.bytes, capacity);
+    for (int stage = 0; stage < grid.count(); ++stage) {
+      Tighten(out.graph, lowered.program, stage, found.bytes, capacity);
+    }
   }
   return refusal;
 }

@@ -47,7 +47,9 @@ void AppendWrapped(std::string& out, const std::string& head, absl::string_view 
 }
 
 std::string CutOf(const PlanChoice& choice, const Mesh& mesh) {
-  const std::string text = choice.plan.ToString(mesh);
+  CallPlan cuts = choice.plan;
+  cuts.stage.reset();  // all choices have the same
+  const std::string text = cuts.ToString(mesh);
   return choice.plan.cuts.empty() ? absl::StrCat("uncut", text.empty() ? "" : " ", text)
                                   : text;
 }
@@ -89,7 +91,11 @@ class Explainer {
   std::string Plan() {
     AppendWrapped(
         out_, "",
-        absl::StrCat(c_.graph.calls.size(), " calls on mesh ", mesh_.ToString(),
+        absl::StrCat(c_.graph.calls.size(), " calls on mesh ",
+                     c_.program.mesh.ToString(),
+                     c_.program.HasStages()
+                         ? absl::StrCat(" in ", c_.program.stages.ToString(), " stages")
+                         : "",
                      ". Times are modelled; a difference ", "is what the step of ",
                      Time(c_.step_ns), " gains when this call alone is made so."));
     for (size_t c = 0; c < c_.graph.calls.size(); ++c) {
@@ -149,6 +155,7 @@ class Explainer {
         absl::StrCat(call.name, " ", c_.graph.values[call.out].type.ToString(),
                      call.source.empty() ? "" : " ", call.source));
     AppendWrapped(out_, "  cut     ", CutOf(chosen, mesh_));
+    if (c_.program.HasStages()) Stage(call.name);
     const double ns = chosen.compute_ns + chosen.combine_ns + chosen.brought_ns;
     AppendWrapped(
         out_, "  time    ",
@@ -159,6 +166,15 @@ class Explainer {
             Percent(chosen.combine_ns, ns), Percent(chosen.brought_ns, ns)));
     AppendCallTransfers(call.name, "");
     AppendCallTransfers(call.name + ".again", " (for the second run)");
+  }
+
+  void Stage(const std::string& call) {
+    const int stage = *c_.plan.calls.at(call).stage;
+    const NodeCoord first = c_.program.stage_grid().Origin(stage);
+    AppendWrapped(
+        out_, "  stage   ",
+        absl::StrCat(stage, ", nodes (", first.row, ",", first.col, ") to (",
+                     first.row + mesh_.rows - 1, ",", first.col + mesh_.cols - 1, ")"));
   }
 
   void AppendCallTransfers(const std::string& name, absl::string_view note) {

@@ -1,5 +1,6 @@
 #include "compiler/test_graphs.h"
 
+#include "absl/strings/str_cat.h"
 #include "compiler/lower/lower.h"
 #include "compiler/pipeline.h"
 #include "compiler/training_step.h"
@@ -40,6 +41,23 @@ Graph ConvNetTrainingStep() {
   GraphBuilder g("conv_net");
   const ConvNet net = BuildConvNet(g, TestActivation::kRelu);
   AddTrainingStep(g, net.loss, net.parameters, {.name = "sgd", .clip_norm = 1.0});
+  absl::StatusOr<Graph> graph = g.Finish();
+  TATAMI_CHECK(graph.ok()) << graph.status();
+  return *std::move(graph);
+}
+
+Graph ChainTrainingStep(int layers, int64_t micro_batches) {
+  GraphBuilder g("chain");
+  Value x = g.BatchInput("x", {DType::kF32, {8, 64}});
+  std::vector<Value> weights;
+  for (int i = 0; i < layers; ++i) {
+    weights.push_back(g.State(absl::StrCat("w", i), {DType::kF32, {64, 64}},
+                              {Init::kNormal, 0.1}, true));
+    x = Relu(g, Matmul(g, x, weights.back(), {}));
+  }
+  const Value loss = MeanAll(g, Square(g, x));
+  g.Output("loss", loss);
+  AddTrainingStep(g, loss, weights, {.name = "adamw"}, micro_batches);
   absl::StatusOr<Graph> graph = g.Finish();
   TATAMI_CHECK(graph.ok()) << graph.status();
   return *std::move(graph);

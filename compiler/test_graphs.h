@@ -25,6 +25,11 @@ ConvNet BuildConvNet(GraphBuilder& g, TestActivation activation);
 // The net with its backward pass and one SGD step with momentum; outputs loss and y.
 Graph ConvNetTrainingStep();
 
+// `layers` equal layers of matmul and relu, mean square, backward, AdamW; weights w0,
+// w1,
+// ...; the batch of 8 samples a micro-batch.
+Graph ChainTrainingStep(int layers, int64_t micro_batches);
+
 // A training step with AdamW and a clipped norm: residual blocks at falling resolution
 // on pictures of 16 to 64 pixels a side, at least `forward_calls` calls before the
 // losses at each resolution, about five times as many in all.

@@ -85,6 +85,8 @@ TEST(GraphWire, KeepsMicroBatches) {
     }
     for (size_t c = 0; c < graph->calls.size(); ++c) {
       EXPECT_EQ(read->calls[c].micro_batch, graph->calls[c].micro_batch);
+      EXPECT_EQ(read->calls[c].place, graph->calls[c].place);
+      EXPECT_EQ(read->calls[c].backward, graph->calls[c].backward);
     }
     const auto program =
         Lower(*graph, {.mesh = {1, 2}}, {.machine = "m", .sram_bytes = 1 << 20});

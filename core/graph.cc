@@ -203,12 +203,18 @@ Value GraphBuilder::Repeat(const GraphCall& call, std::vector<Value> in, Attrs a
   return AddCall({.op = call.op,
                   .attrs = std::move(attrs),
                   .name = UniqueName(call.name),
-                  .source = call.source},
+                  .source = call.source,
+                  .place = call.place,
+                  .backward = call.backward},
                  in);
 }
 
 Value GraphBuilder::AddCall(GraphCall call, const std::vector<Value>& in) {
   call.micro_batch = micro_batch_;
+  if (backward_of_ >= 0) {
+    call.place = backward_of_;
+    call.backward = true;
+  }
   std::vector<TensorType> types;
   for (Value v : in) {
     if (!v.valid()) {
@@ -231,6 +237,12 @@ Value GraphBuilder::AddCall(GraphCall call, const std::vector<Value>& in) {
                        .producer = static_cast<int>(graph_.calls.size())});
   graph_.calls.push_back(std::move(call));
   return {graph_.calls.back().out};
+}
+
+void GraphBuilder::EndForward() {
+  for (size_t c = 0; c < graph_.calls.size(); ++c) {
+    if (graph_.calls[c].place < 0) graph_.calls[c].place = static_cast<int>(c);
+  }
 }
 
 void GraphBuilder::Update(Value state, Value next) {

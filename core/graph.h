@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -59,6 +60,11 @@ struct GraphCall {
   // "mb3." for part 3. -1: of the whole step, as all calls are where the batch is
   // taken at once.
   int micro_batch = -1;
+  // Where the call stands in the forward pass; a call of the backward pass has the
+  // place of the call that it differentiates, whether that is still there or not. -1:
+  // of neither pass, as an optimizer's.
+  int place = -1;
+  bool backward = false;
 };
 
 struct Graph {
@@ -106,6 +112,8 @@ class GraphBuilder {
   Value Call(const OpDef& op, std::vector<Value> in, Attrs attrs = {});
   // Appends a call like `call`, which another graph may have, under the present scope.
   Value Repeat(const GraphCall& call, std::vector<Value> in, Attrs attrs);
+  // The calls made so far are the forward pass: each gets its place in it.
+  void EndForward();
   void Update(Value state, Value next);
   void Output(absl::string_view name, Value value);
 
@@ -132,6 +140,23 @@ class GraphBuilder {
     std::string outer_source_;
   };
 
+  // Calls made while a Backward lives differentiate this one of the forward pass; for
+  // -1, none.
+  class Backward {
+   public:
+    Backward(GraphBuilder& g, int call)
+        : g_(g),
+          outer_(std::exchange(g.backward_of_,
+                               call < 0 ? -1 : g.graph_.calls[call].place)) {}
+    ~Backward() { g_.backward_of_ = outer_; }
+    Backward(const Backward&) = delete;
+    Backward& operator=(const Backward&) = delete;
+
+   private:
+    GraphBuilder& g_;
+    int outer_;
+  };
+
   // Calls and inputs made while a MicroBatch lives are those of this part of the batch:
   // a Scope "mb3" for the index 3.
   class MicroBatch {
@@ -156,6 +181,7 @@ class GraphBuilder {
   std::string scope_;
   std::string source_;  // "models/drivenet.cc:31" of the innermost scope
   int micro_batch_ = -1;
+  int backward_of_ = -1;  // a place
   std::map<std::string, int> name_uses_;
 };
 

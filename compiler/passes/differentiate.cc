@@ -10,6 +10,7 @@ namespace tatami {
 std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
                                  const std::vector<Value>& parameters, double weight) {
   if (!g.ok()) return {};
+  g.EndForward();
   const size_t call_count = g.graph().calls.size();
   std::vector<bool> depends(g.graph().values.size(), false);
   for (Value p : parameters) depends[p.id] = true;
@@ -20,7 +21,10 @@ std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
     }
   }
   std::vector<Value> gradient(g.graph().values.size());
-  gradient[loss.id] = Fill(g, g.type(loss), weight);
+  {
+    const GraphBuilder::Backward backward(g, g.graph().values[loss.id].producer);
+    gradient[loss.id] = Fill(g, g.type(loss), weight);
+  }
   for (size_t c = call_count; c-- > 0 && g.ok();) {
     const GraphCall call = g.graph().calls[c];  // a copy: the builder grows the list
     const Value d_out = gradient[call.out];
@@ -30,6 +34,7 @@ std::vector<Value> Differentiate(GraphBuilder& g, Value loss,
     CallSite site{.attrs = call.attrs, .in = {}, .out = {call.out}};
     for (int v : call.in) site.in.push_back({v});
     const GraphBuilder::Scope scope(g, absl::StrCat("d_", call.name), call.source);
+    const GraphBuilder::Backward backward(g, static_cast<int>(c));
     const std::vector<Value> d_in = rule.function(g, site, d_out);
     for (size_t i = 0; i < d_in.size(); ++i) {
       const int v = call.in[i];

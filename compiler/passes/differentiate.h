@@ -16,6 +16,8 @@ namespace tatami {
 //          not reach the loss. An op without gradient ends the flow through it:
 //          comparisons, and statistics whose effect another op's gradient already
 //          accounts for.
+//          Existing calls have their place in the forward pass, new ones the place of
+//          what they differentiate.
 // Keeps:   every existing call.
 // Cost:    one gradient per call between the parameters and the loss.
 std::vector<Value> Differentiate(GraphBuilder& g, Value loss,

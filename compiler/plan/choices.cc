@@ -26,7 +26,8 @@ std::vector<PlanChoice> PlanModel::ChoicesOf(
     PlanChoice choice{.plan = CallPlanOf(call, own),
                       .chosen = i == state[call],
                       .compute_ns = k.compute_ns * runs,
-                      .combine_ns = k.resolve_ns * runs};
+                      .combine_ns = k.resolve_ns * runs,
+                      .taken_ns = own.land_ns};
     with[call] = i;
     for (const int u : uses_of_[call]) {
       const Use& use = uses_[u];

@@ -13,9 +13,10 @@ struct PlanChoice {
   CallPlan plan;
   bool chosen = false;
   double compute_ns = 0;
-  double combine_ns = 0;   // of partial terms
-  double brought_ns = 0;   // transfers of what the call reads
-  double taken_ns = 0;     // transfers by others of what lies where this call decides
+  double combine_ns = 0;  // of partial terms
+  double brought_ns = 0;  // transfers of what the call reads
+  // Transfers by others of what lies where this call decides, to other stages included.
+  double taken_ns = 0;
   int64_t peak_bytes = 0;  // of the fullest node in the step; code apart
   int64_t over_bytes = 0;  // the most above the capacity at any point; above 0: unfit
 

@@ -1,6 +1,7 @@
 #include "compiler/plan/cost_model.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "absl/algorithm/container.h"
 #include "core/line_sum.h"
@@ -182,6 +183,23 @@ double CostModel::SumNs(const Placement& from, const Placement& to,
   }
   const double passing = parts < terms ? parts : terms - 1;
   return LinkNs(bytes * passing * lines) + terms / 2 * kCyclesToAdd * hop_ns_;
+}
+
+// All nodes of a line send at once, each over as many links as the way is long, so a
+// link carries the parts of all that are less than the way behind it.
+double CostModel::LandNs(const Placement& held, DType dtype, NodeCoord away) const {
+  const int64_t rows = std::abs(away.row), cols = std::abs(away.col);
+  const int64_t passing =
+      std::max({int64_t{1}, std::min(rows, mesh_.rows), std::min(cols, mesh_.cols)});
+  return LinkNs(static_cast<double>(BytesOf(held, dtype) * passing)) +
+         static_cast<double>(rows + cols) * hop_ns_;
+}
+
+double CostModel::LandNs(const TensorType& type) const {
+  const int64_t side = std::max(mesh_.rows, mesh_.cols);
+  return LinkNs(static_cast<double>(type.bytes() * side) /
+                static_cast<double>(mesh_.nodes())) +
+         static_cast<double>(side) * hop_ns_;
 }
 
 int64_t CostModel::PackedBytes(const Placement& placement, DType dtype) const {

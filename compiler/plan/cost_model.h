@@ -24,6 +24,11 @@ class CostModel {
   double TransferNs(const Placement& held, const Placement& need, DType dtype) const;
   // Time to combine partial terms.
   double ResolveNs(const Placement& made, const Placement& held, DType dtype) const;
+  // Time to bring every node's part of a tensor to the node with the same place in
+  // another stage, so many rows and columns away.
+  double LandNs(const Placement& held, DType dtype, NodeCoord away) const;
+  // The same of a tensor spread evenly, to a stage beside this one.
+  double LandNs(const TensorType& type) const;
   // SRAM of the node with the largest part.
   int64_t BytesOf(const Placement& placement, DType dtype) const;
   // The same, as offsets are packed.

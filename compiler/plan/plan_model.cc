@@ -39,16 +39,35 @@ class TransferPrices {
 
 }  // namespace
 
-PlanModel::PlanModel(const Graph& graph, const MachineSpec& machine, const Mesh& mesh,
-                     const Plan& pinned, size_t candidates_max)
+PlanModel::PlanModel(const Graph& graph, const MachineSpec& machine,
+                     const StageGrid& grid, const Plan& pinned, size_t candidates_max)
     : graph_(graph),
-      model_(machine, mesh),
+      grid_(grid),
+      model_(machine, grid.stage_mesh()),
       candidates_(MakeCandidateSets(graph, model_, pinned, candidates_max)),
       pauses_(FindPauses(graph)) {
+  AddPoints(pinned);
   AddReaders();
   AddStates(pinned);
+  AddLandings();
   AddUses();
   AddOwnCosts();
+}
+
+void PlanModel::AddPoints(const Plan& pinned) {
+  for (const GraphCall& call : graph_.calls) {
+    const auto pin = pinned.calls.find(call.name);
+    stages_.push_back(pin == pinned.calls.end() ? 0 : pin->second.stage.value_or(0));
+  }
+  int point = 0;
+  for (int s = 0; s < grid_.count(); ++s) {
+    points_before_.emplace_back();
+    for (const int stage : stages_) {
+      points_before_[s].push_back(point);
+      point += stage == s;
+    }
+    points_before_[s].push_back(point);
+  }
 }
 
 void PlanModel::AddReaders() {
@@ -104,6 +123,34 @@ int PlanModel::OwnerOf(int value) const {
   return readers_[value].empty() ? -1 : readers_[value].front();
 }
 
+int PlanModel::StageOfValue(int value) const {
+  const int owner = OwnerOf(value);
+  return owner < 0 ? 0 : stages_[owner];
+}
+
+// Inputs are fed to each stage, and do not land.
+void PlanModel::AddLandings() {
+  landings_.resize(graph_.calls.size());
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    const int value = static_cast<int>(v), owner = OwnerOf(value);
+    if (owner < 0 || graph_.values[v].kind == ValueKind::kInput) continue;
+    std::vector<std::vector<int>> readers(grid_.count());
+    for (const int reader : readers_[v]) readers[stages_[reader]].push_back(reader);
+    for (int s = 0; s < grid_.count(); ++s) {
+      if (s == stages_[owner] || readers[s].empty()) continue;
+      landings_[owner].push_back({value, s, std::move(readers[s])});
+    }
+  }
+}
+
+int PlanModel::LastReaderOn(int value, int stage) const {
+  int last = -1;
+  for (const int reader : readers_[value]) {
+    if (stages_[reader] == stage) last = reader;
+  }
+  return last;
+}
+
 Placement PlanModel::HeldBy(int value, int candidate) const {
   const int owner = OwnerOf(value);
   const Candidate& c = candidates_[owner][candidate];
@@ -142,7 +189,8 @@ void PlanModel::AddUses() {
           for (const Candidate& k : candidates_[reader]) {
             const int to = prices.Number(k.placement.needs[i]);
             use.ns.push_back(fed || from == to ? 0 : prices.Ns(from, to, dtype));
-            use.in_place.push_back(from == to);
+            use.in_place.push_back(from == to &&
+                                   (!fed || stages_[reader] == stages_[owner]));
           }
         }
         uses_of_[owner].push_back(static_cast<int>(uses_.size()));
@@ -159,12 +207,21 @@ bool PlanModel::UpdatesInPlace(int call) const {
          next_of_[graph_.calls[call].in[overwritten]] == graph_.calls[call].out;
 }
 
-// A reader that writes over a value ends it at once.
+// A reader that writes over a value ends it at once; the first on another stage takes
+// it along.
 int PlanModel::FindEnd(int value) const {
   if (taken_[value]) return points() - 1;
   const int producer = graph_.values[value].producer;
   if (readers_[value].empty()) return std::max(producer, 0);
-  const int last = readers_[value].back();
+  const int own = StageOfValue(value);
+  int last = std::max(LastReaderOn(value, own), std::max(producer, 0));
+  int taken_along = -1;
+  const int owner = OwnerOf(value);
+  for (const Landing& landing : landings_[owner]) {
+    if (landing.value != value) continue;
+    taken_along = std::max(taken_along, landing.readers.front());
+  }
+  if (taken_along > last) return taken_along;
   const GraphCall& call = graph_.calls[last];
   const int overwritten = *call.op->may_overwrite;
   const bool dies = overwritten >= 0 && call.in[overwritten] == value &&
@@ -180,7 +237,8 @@ void PlanModel::AddOwnCosts() {
   for (int c = 0; c < points(); ++c) {
     for (State& s : states_[c]) {
       const Candidate& k = candidates_[c][s.candidate];
-      s.ns = (k.compute_ns + k.resolve_ns) * (s.again ? 2 : 1);
+      s.land_ns = LandNs(c, s);
+      s.ns = (k.compute_ns + k.resolve_ns) * (s.again ? 2 : 1) + s.land_ns;
       OwnSpans(c, s, s.spans);
     }
   }
@@ -191,27 +249,70 @@ double PlanModel::UseNs(const Use& use, const State& owner, const State& reader)
   return use.ns[at] * (reader.again ? 2 : 1);
 }
 
+void PlanModel::Hold(int stage, int first, int last, int64_t bytes,
+                     Spans& spans) const {
+  const int begin = points_before_[stage][first], end = points_before_[stage][last + 1];
+  if (begin < end) spans.push_back({begin, end - 1, bytes});
+}
+
+// A value whose late readers read a second run lands once for the early ones of a stage
+// and once for the late ones.
+double PlanModel::LandNs(int call, const State& state) const {
+  double ns = 0;
+  for (const Landing& landing : landings_[call]) {
+    const NodeCoord from = grid_.Origin(stages_[call]),
+                    to = grid_.Origin(landing.stage);
+    const bool twice = state.again && landing.value == graph_.calls[call].out &&
+                       landing.readers.front() <= pauses_[call].last_early &&
+                       landing.readers.back() >= pauses_[call].first_late;
+    ns += (twice ? 2 : 1) * model_.LandNs(HeldBy(landing.value, state.candidate),
+                                          graph_.values[landing.value].type.dtype,
+                                          {to.row - from.row, to.col - from.col});
+  }
+  return ns;
+}
+
+void PlanModel::LandedSpans(int call, const State& state, Spans& spans) const {
+  for (const Landing& landing : landings_[call]) {
+    const std::vector<int>& readers = landing.readers;
+    const int64_t bytes = model_.PackedBytes(HeldBy(landing.value, state.candidate),
+                                             graph_.values[landing.value].type.dtype);
+    const auto late =
+        state.again && landing.value == graph_.calls[call].out
+            ? std::upper_bound(readers.begin(), readers.end(), pauses_[call].last_early)
+            : readers.end();
+    if (late != readers.begin()) {
+      Hold(landing.stage, readers.front(), *(late - 1), bytes, spans);
+    }
+    if (late != readers.end()) {
+      Hold(landing.stage, *late, readers.back(), bytes, spans);
+    }
+  }
+}
+
 void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
   const Candidate& c = candidates_[call][state.candidate];
   const Pause& pause = pauses_[call];
-  const int out = graph_.calls[call].out;
+  const int out = graph_.calls[call].out, stage = stages_[call];
   for (const int owned : owned_states_[call]) {
-    spans.push_back({0, points() - 1,
-                     model_.PackedBytes(HeldBy(owned, state.candidate),
-                                        graph_.values[owned].type.dtype)});
+    Hold(stage, 0, points() - 1,
+         model_.PackedBytes(HeldBy(owned, state.candidate),
+                            graph_.values[owned].type.dtype),
+         spans);
   }
+  LandedSpans(call, state, spans);
   if (!UpdatesInPlace(call)) {
     if (state.again) {
-      spans.push_back({call, pause.last_early, c.held_bytes});
-      spans.push_back({pause.first_late, end_[out], c.held_bytes});
+      Hold(stage, call, pause.last_early, c.held_bytes, spans);
+      Hold(stage, pause.first_late, end_[out], c.held_bytes, spans);
     } else {
-      spans.push_back({call, end_[out], c.held_bytes});
+      Hold(stage, call, end_[out], c.held_bytes, spans);
     }
   }
   if (!c.placement.made.partial.empty()) {
-    spans.push_back({call, call, c.made_bytes});
+    Hold(stage, call, call, c.made_bytes, spans);
     if (state.again) {
-      spans.push_back({pause.first_late, pause.first_late, c.made_bytes});
+      Hold(stage, pause.first_late, pause.first_late, c.made_bytes, spans);
     }
   }
   const auto& in = graph_.calls[call].in;
@@ -219,16 +320,16 @@ void PlanModel::OwnSpans(int call, const State& state, Spans& spans) const {
     if (graph_.values[in[i]].kind != ValueKind::kInput || OwnerOf(in[i]) != call) {
       continue;
     }
-    spans.push_back({call, state.again ? pause.first_late : call, c.need_bytes[i]});
+    Hold(stage, call, state.again ? pause.first_late : call, c.need_bytes[i], spans);
   }
 }
 
 void PlanModel::StagedSpans(const Use& use, const State& reader, Spans& spans) const {
   const int64_t bytes = use.need_bytes[reader.candidate];
-  spans.push_back({use.reader, use.reader, bytes});
+  Hold(stages_[use.reader], use.reader, use.reader, bytes, spans);
   if (!reader.again) return;
   const int second = pauses_[use.reader].first_late;
-  spans.push_back({second, second, bytes});
+  Hold(stages_[use.reader], second, second, bytes, spans);
 }
 
 // A feed of the reader's own, or its part in the owner's.
@@ -237,19 +338,22 @@ void PlanModel::FeedSpans(const Use& use, const State& reader, bool shared,
   const int last = reader.again ? pauses_[use.reader].first_late : use.reader;
   const int first = shared ? use.owner + 1 : use.reader;
   if (first > last) return;
-  spans.push_back({first, last, use.need_bytes[reader.candidate]});
+  Hold(stages_[use.reader], first, last, use.need_bytes[reader.candidate], spans);
 }
 
 void PlanModel::HeldSpans(const Use& use, const State& owner, bool reader_again,
                           Spans& spans) const {
   if (!reader_again || graph_.values[use.value].kind != ValueKind::kComputed) return;
-  const int second = pauses_[use.reader].first_late, end = end_[use.value];
+  const int stage = stages_[use.reader];
+  const int second = pauses_[use.reader].first_late;
+  const int end =
+      stage == stages_[use.owner] ? end_[use.value] : LastReaderOn(use.value, stage);
   const int64_t bytes = candidates_[use.owner][owner.candidate].held_bytes;
   const Pause& pause = pauses_[use.owner];
   if (second > end) {
-    spans.push_back({end + 1, second, bytes});
+    Hold(stage, end + 1, second, bytes, spans);
   } else if (owner.again && second > pause.last_early && second < pause.first_late) {
-    spans.push_back({second, pause.first_late - 1, bytes});
+    Hold(stage, second, pause.first_late - 1, bytes, spans);
   }
 }
 
@@ -305,6 +409,29 @@ double PlanModel::TimeNs(const std::vector<int>& state) const {
   return ns;
 }
 
+double PlanModel::StepNs(const std::vector<int>& state,
+                         std::vector<double>& work_ns) const {
+  std::vector<double> brought(points(), 0.0), clock(grid_.count(), 0.0);
+  std::vector<double> made(points(), 0.0);  // by call: when its value is there
+  for (const Use& use : uses_) {
+    brought[use.reader] += UseNs(use, states_[use.owner][state[use.owner]],
+                                 states_[use.reader][state[use.reader]]);
+  }
+  work_ns.assign(grid_.count(), 0.0);
+  for (int c = 0; c < points(); ++c) {
+    const int stage = stages_[c];
+    double begin = clock[stage];
+    for (const int in : graph_.calls[c].in) {
+      const int producer = graph_.values[in].producer;
+      if (producer >= 0) begin = std::max(begin, made[producer]);
+    }
+    const double ns = states_[c][state[c]].ns + brought[c];
+    made[c] = clock[stage] = begin + ns;
+    work_ns[stage] += ns;
+  }
+  return *absl::c_max_element(clock);
+}
+
 std::vector<int64_t> PlanModel::Memory(const std::vector<int>& state) const {
   Spans spans;
   for (int c = 0; c < points(); ++c) {
@@ -326,7 +453,7 @@ std::vector<int64_t> PlanModel::Memory(const std::vector<int>& state) const {
 }
 
 Plan PlanModel::PlanOf(const std::vector<int>& state) const {
-  Plan plan{.mesh = model_.mesh()};
+  Plan plan{.mesh = grid_.mesh, .stages = grid_.stages};
   for (int c = 0; c < points(); ++c) {
     plan.calls[graph_.calls[c].name] = CallPlanOf(c, states_[c][state[c]]);
   }
@@ -347,6 +474,7 @@ CallPlan PlanModel::CallPlanOf(int index, const State& state) const {
   CallPlan out{.cuts = name_cuts(k.placement.factor_axes)};
   if (!k.placement.made.partial.empty()) out.result = name_cuts(k.result_axes);
   if (state.again) out.recompute = true;
+  if (grid_.count() > 1) out.stage = stages_[index];
   return out;
 }
 

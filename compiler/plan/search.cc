@@ -24,15 +24,25 @@ struct PlanSearch::Impl {
   PlanModel model;
   Pricing pricing{model};
   int rounds = kRounds;
+
+  std::vector<int64_t> ByPoint(const std::vector<int64_t>& by_call);
+  SearchResult Describe(const Found& best, double bound) const;
 };
 
 PlanSearch::PlanSearch(const Graph& graph, const MachineSpec& machine,
                        const SearchOptions& options)
-    : impl_(new Impl{PlanModel(graph, machine, options.mesh, options.pinned,
-                               options.candidates_max)}) {}
+    : impl_(new Impl{PlanModel(graph, machine, {options.mesh, options.stages},
+                               options.pinned, options.candidates_max)}) {}
 PlanSearch::~PlanSearch() = default;
 
-SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {
+std::vector<int64_t> PlanSearch::Impl::ByPoint(const std::vector<int64_t>& by_call) {
+  std::vector<int64_t> out(by_call.size());
+  for (int c = 0; c < model.points(); ++c) out[model.PointOf(c)] = by_call[c];
+  return out;
+}
+
+SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity_by_call) {
+  const std::vector<int64_t> capacity = impl_->ByPoint(capacity_by_call);
   Pricing& pricing = impl_->pricing;
   pricing.SetCapacity(capacity);
   PricedNode root = pricing.Root();
@@ -61,20 +71,33 @@ SearchResult PlanSearch::Run(const std::vector<int64_t>& capacity) {
       bound = Branch(pricing, std::move(root), pricing.work() + work);
     }
   }
-  const Found& best = pricing.best();
-  return {.plan = impl_->model.PlanOf(best.state),
-          .state = best.state,
-          .step_ns = best.ns,
-          .bound_ns = std::min(bound, best.ns),
-          .bytes = best.bytes,
-          .fits = best.fits()};
+  return impl_->Describe(pricing.best(), bound);
+}
+
+// Stages work at once: however their work is spread, the busiest has its share of it.
+SearchResult PlanSearch::Impl::Describe(const Found& best, double bound) const {
+  SearchResult out{.plan = model.PlanOf(best.state),
+                   .state = best.state,
+                   .step_ns = best.ns,
+                   .bound_ns = std::min(bound, best.ns),
+                   .stage_ns = {best.ns},
+                   .fits = best.fits()};
+  if (model.stages() > 1) {
+    out.step_ns = model.StepNs(best.state, out.stage_ns);
+    out.bound_ns = std::min(out.step_ns, out.bound_ns / model.stages());
+  }
+  for (int c = 0; c < model.points(); ++c) {
+    out.bytes.push_back(best.bytes[model.PointOf(c)]);
+  }
+  return out;
 }
 
 std::vector<std::vector<PlanChoice>> PlanSearch::ChoicesAround(
     const SearchResult& found, const std::vector<int64_t>& capacity) const {
+  const std::vector<int64_t> by_point = impl_->ByPoint(capacity);
   std::vector<std::vector<PlanChoice>> out;
   for (int c = 0; c < impl_->model.points(); ++c) {
-    out.push_back(impl_->model.ChoicesOf(c, found.state, capacity));
+    out.push_back(impl_->model.ChoicesOf(c, found.state, by_point));
   }
   return out;
 }

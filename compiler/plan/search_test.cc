@@ -100,7 +100,7 @@ TEST(PlanSearch, EqualsExhaustiveSearchOnSmallNets) {
     ASSERT_LE(graph.calls.size(), 6u);
     const Mesh mesh{draw(1, 4), draw(2, 4)};
     const SearchOptions options{.mesh = mesh, .candidates_max = kStates};
-    const PlanModel model(graph, die, mesh, {}, kStates);
+    const PlanModel model(graph, die, {mesh, {1, 1}}, {}, kStates);
     for (int c = 0; c < model.points(); ++c) {
       ASSERT_LE(model.num_states(c), static_cast<int>(kStates));
     }
@@ -139,7 +139,8 @@ TEST(Branching, BracketsTheOptimumOfSmallNets) {
   for (uint64_t seed = 0; seed < 1000; ++seed) {
     Draw draw{.bits = std::mt19937_64(seed)};
     const Graph graph = DrawnNet(draw).Build(static_cast<int>(seed % 4));
-    const PlanModel model(graph, die, {draw(1, 4), draw(2, 4)}, {}, kStates);
+    const Mesh mesh{draw(1, 4), draw(2, 4)};
+    const PlanModel model(graph, die, {mesh, {1, 1}}, {}, kStates);
     Pricing pricing(model);
     const auto run = [&](int64_t bytes, double work) {
       pricing.SetCapacity(std::vector<int64_t>(model.points(), bytes));

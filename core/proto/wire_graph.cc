@@ -60,6 +60,13 @@ absl::StatusOr<GraphCall> ReadCall(const proto::GraphCall& in, int index,
         wire::CheckRange("micro_batch", in.micro_batch(), 0, INT32_MAX));
     call.micro_batch = in.micro_batch();
   }
+  if (in.has_place()) {
+    TATAMI_RETURN_IF_ERROR(wire::CheckRange("place", in.place(), 0, INT32_MAX));
+    call.place = in.place();
+    call.backward = in.backward();
+  } else if (in.has_backward()) {
+    return wire::BadField("backward without the place of what is differentiated");
+  }
   TATAMI_ASSIGN_OR_RETURN(call.op, wire::ReadOp(in.op(), find_op));
   TATAMI_ASSIGN_OR_RETURN(call.attrs, wire::FromProto(in.attributes(), *call.op));
   for (const int v : in.in()) {
@@ -111,6 +118,8 @@ std::string SerializeGraph(const Graph& graph, WireForm form) {
     c.set_name(call.name);
     if (!call.source.empty()) c.set_source(call.source);
     if (call.micro_batch >= 0) c.set_micro_batch(call.micro_batch);
+    if (call.place >= 0) c.set_place(call.place);
+    if (call.backward) c.set_backward(true);
   }
   for (const auto& [state, next] : graph.updates) {
     proto::GraphUpdate& update = *out.add_updates();

@@ -88,7 +88,8 @@ TEST(WhatIf, BadInputIsRefusedWithTheNearestKeyAndTheForm) {
                   message);
   };
   const std::string keys =
-      " Keys are machine, mesh, batch, micro_batches, precision, sram, link, clock, "
+      " Keys are machine, mesh, stages, batch, micro_batches, precision, sram, "
+      "link, clock, "
       "optimizer.";
   refused("mesh8x8",
           "E0101: --if mesh8x8: 'mesh8x8' is not KEY=VALUE, as mesh=8x8." + keys);

@@ -50,6 +50,9 @@ std::string NameOf(const StepSetup& setup) {
                           ? ""
                           : absl::StrCat(" in ", Name(setup.precision)),
                       " on ", setup.machine.name, " ", setup.mesh.ToString(),
+                      setup.stages.nodes() == 1
+                          ? ""
+                          : absl::StrCat(" in ", setup.stages.ToString(), " stages"),
                       setup.live ? " of " + setup.live->ToString() : "");
 }
 
@@ -91,6 +94,7 @@ absl::StatusOr<BenchResult> BenchAgainstHost(const StepSetup& setup,
   StepSetup host = setup;
   TATAMI_ASSIGN_OR_RETURN(host.machine, LoadMachine("host"));
   host.mesh = {1, setup.emulator.threads};
+  host.stages = {1, 1};
   host.micro_batches = 1;  // there is room for all at once
   host.live.reset();
   host.pinned_plan.clear();  // it is for the other mesh

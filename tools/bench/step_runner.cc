@@ -37,7 +37,10 @@ absl::StatusOr<Compiled> CompileStep(const StepSetup& setup) {
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(
       std::move(graph), setup.machine,
-      {.mesh = setup.mesh, .live = setup.live, .pinned_plan = setup.pinned_plan});
+      {.mesh = setup.mesh,
+       .stages = setup.stages,
+       .live = setup.live,
+       .pinned_plan = setup.pinned_plan});
 }
 
 absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(

@@ -26,6 +26,7 @@ struct StepSetup {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
+  Mesh stages{1, 1};             // rows and columns of them, which divide the mesh
   std::optional<LiveMesh> live;  // what is left of the machine; none: all
   std::string pinned_plan;       // text; the search fills in the rest
   int64_t batch = 1;

@@ -219,6 +219,7 @@ json MeshData(const Program& p, const StepCounter& step) {
                {"west", leaving[LinkBytes::kWest]},
                {"south", leaving[LinkBytes::kSouth]},
                {"north", leaving[LinkBytes::kNorth]}};
+  data["stages"] = {p.stages.rows, p.stages.cols};
   if (p.site) data["site"] = SiteData(p, side, cells);
   return data;
 }
@@ -254,6 +255,7 @@ json BufferData(const Program& p, const Ticks& ticks) {
     buffers.push_back({{"name", buffer.name},
                        {"type", buffer.type.ToString()},
                        {"placement", buffer.placement.ToString(p.stage_mesh())},
+                       {"stage", buffer.stage},
                        {"storage", buffer.storage},
                        {"kind", kinds[b]},
                        {"first", ticks.buffer[b].first},

@@ -87,6 +87,7 @@ absl::Status RunBenchStep(const BenchStepFlags& flags) {
   const StepSetup setup{.preset = choice.preset,
                         .machine = choice.machine,
                         .mesh = choice.mesh,
+                        .stages = choice.stages,
                         .live = choice.live,
                         .pinned_plan = choice.pinned_plan,
                         .batch = choice.batch,

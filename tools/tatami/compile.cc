@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "compiler/explain.h"
+#include "compiler/stage_order.h"
 #include "core/error.h"
 #include "core/proto/wire.h"
 #include "core/status_macros.h"
@@ -34,6 +35,7 @@ nlohmann::json RefusalObject(const ModelChoice& choice, const SramOverflow& over
   return {{"model", choice.preset.name},
           {"machine", choice.machine.name},
           {"mesh", choice.mesh.ToString()},
+          {"stages", choice.stages.ToString()},
           {"fits", false},
           {"micro_batches", choice.micro_batches},
           {"precision", Name(choice.precision)},
@@ -66,6 +68,8 @@ nlohmann::json CompiledObject(const Compiled& c, const LinkBytes& links) {
   nlohmann::json object = {{"model", c.program.model},
                            {"machine", c.program.machine},
                            {"mesh", c.program.mesh.ToString()},
+                           {"stages", c.program.stages.ToString()},
+                           {"stage_ns", c.stage_ns},
                            {"fits", true},
                            {"peak_bytes", c.program.peak_bytes()},
                            {"peak_bytes_by_class", std::move(by_class)},
@@ -87,7 +91,8 @@ nlohmann::json CompiledObject(const Compiled& c, const LinkBytes& links) {
   return object;
 }
 
-void PrintCompiled(const Compiled& c, const LinkBytes& links) {
+void PrintCompiled(const Compiled& c, const ModelChoice& choice,
+                   const LinkBytes& links) {
   std::cout << absl::StreamFormat(
       "%s fits %s %s: peak %.1f of %.1f KiB on %d node classes, %d supersteps, %d "
       "calls\n"
@@ -98,7 +103,7 @@ void PrintCompiled(const Compiled& c, const LinkBytes& links) {
       c.program.classes.size(), c.program.supersteps.size(), c.program.calls.size(),
       c.step_ns / 1e3, 100 * c.gap(), links.total() / 1048576.0, links.max() / 1024.0,
       c.compile_s, c.program.Hash());
-  std::cout << SiteText(c);
+  std::cout << StagesText(c, choice.micro_batches) << SiteText(c);
 }
 
 absl::Status SaveFiles(const Compiled& c, const CompileFlags& flags) {
@@ -151,13 +156,14 @@ absl::Status RunCompile(const CompileFlags& flags, nlohmann::json& failure) {
   }
   const LinkBytes links = CountLinkBytes(c.program);
   if (!flags.json) {
-    PrintCompiled(c, links);
+    PrintCompiled(c, choice.model, links);
     return absl::OkStatus();
   }
   nlohmann::json object = CompiledObject(c, links);
   object["batch"] = choice.model.batch;
   object["micro_batches"] = choice.model.micro_batches;
   object["precision"] = Name(choice.model.precision);
+  object["bubble"] = BubbleShare(c.program.stages.nodes(), choice.model.micro_batches);
   if (!scenarios.empty()) object["what_if"] = ScenarioJson(outcomes);
   std::cout << object.dump() << std::endl;
   return absl::OkStatus();
@@ -183,9 +189,9 @@ void AddCompileCommand(CLI::App& app, CommandOutcome& outcome) {
           ->type_name("[CALL]");
   command
       ->add_option("--if", flags->scenarios,
-                   "what if: mesh=8x8, batch=16, micro_batches=4, precision=bf16, "
-                   "sram=1.0MiB, link=0.5x, clock=1.2x, machine=NAME or "
-                   "optimizer=sgd, several joined by ','; repeatable")
+                   "what if: mesh=8x8, stages=2x1, batch=16, micro_batches=4, "
+                   "precision=bf16, sram=1.0MiB, link=0.5x, clock=1.2x, machine=NAME "
+                   "or optimizer=sgd, several joined by ','; repeatable")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE,..");
   command->add_option("--save_plan", flags->save_plan, "write the plan to this file");

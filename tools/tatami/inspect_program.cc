@@ -150,6 +150,12 @@ std::string DescribeProgram(const Program& p) {
               "machine   %s, mesh %s, %.1f KiB SRAM a node, %.1f of it code", p.machine,
               p.mesh.ToString(), Kib(p.sram_bytes), Kib(p.code_bytes)),
           out);
+  if (p.HasStages()) {
+    AddLine(
+        absl::StrCat("stages    ", p.stages.ToString(), ", ", p.stage_grid().count(),
+                     " of ", p.stage_mesh().ToString(), " nodes"),
+        out);
+  }
   if (p.site) {
     AddLine(absl::StrCat("laid on   ", p.site->live.ShortText()), out);
     const Dilation dilation = DilationOf(p.site->embedding, p.site->live);
@@ -211,6 +217,7 @@ nlohmann::json ProgramJson(const Program& p) {
                            {"model", p.model},
                            {"machine", p.machine},
                            {"mesh", p.mesh.ToString()},
+                           {"stages", p.stages.ToString()},
                            {"program_hash", p.Hash()},
                            {"verified", VerifyProgram(p).ok()},
                            {"sram_bytes", p.sram_bytes},

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "compiler/stage_order.h"
 #include "core/embedding.h"
 #include "core/error.h"
 #include "core/status_macros.h"
@@ -52,6 +53,12 @@ void AddModelFlags(CLI::App& command, ModelFlags& flags) {
   command.add_option("--machine", flags.machine,
                      "name of a machine or a .textproto file, see `tatami machines`");
   command.add_option("--mesh", flags.mesh, "rows x columns of nodes, as 8x8");
+  command
+      .add_option(
+          "--stages", flags.stages,
+          "rows x columns of pipeline stages that the mesh is cut into, as 2x1; "
+          "micro-batches pass through them")
+      ->capture_default_str();
   command.add_option("--dead", flags.dead, kDeadHelp);
   command
       .add_option("--batch", flags.batch,
@@ -78,6 +85,7 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
       choice.machine,
       LoadMachine(flags.machine.empty() ? choice.preset.machine : flags.machine));
   TATAMI_ASSIGN_OR_RETURN(choice.live, LiveOf(choice.machine, flags.dead));
+  TATAMI_ASSIGN_OR_RETURN(choice.stages, ParseMesh(flags.stages), "--stages");
   if (!flags.mesh.empty()) {
     TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(flags.mesh));
     TATAMI_RETURN_IF_ERROR(CheckMesh(choice));
@@ -88,6 +96,7 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
                                         choice.preset.name));
   } else {
     choice.mesh = LargestMesh(choice);
+    TATAMI_RETURN_IF_ERROR(CheckMesh(choice));
   }
   choice.batch = flags.batch == 0 ? choice.preset.batch : flags.batch;
   choice.micro_batches = flags.micro_batches;
@@ -139,8 +148,10 @@ Mesh LargestMesh(const ModelChoice& choice) {
 }
 
 absl::Status CheckMesh(const ModelChoice& choice) {
-  if (choice.live) return CheckHosts(*choice.live, choice.mesh);
-  return CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols);
+  TATAMI_RETURN_IF_ERROR(
+      choice.live ? CheckHosts(*choice.live, choice.mesh)
+                  : CheckMesh(choice.machine, choice.mesh.rows, choice.mesh.cols));
+  return CheckStages({choice.mesh, choice.stages});
 }
 
 absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
@@ -153,6 +164,7 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh,
+                  .stages = choice.stages,
                   .live = choice.live,
                   .pinned_plan = choice.pinned_plan,
                   .choices = choice.explained});
@@ -165,6 +177,22 @@ absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice) {
   TATAMI_ASSIGN_OR_RETURN(Graph graph, g.Finish());
   return Compile(std::move(graph), choice.machine,
                  {.mesh = choice.mesh, .live = choice.live});
+}
+
+std::string StagesText(const Compiled& compiled, int64_t micro_batches) {
+  const StageGrid grid = compiled.plan.stage_grid();
+  if (grid.count() == 1) return "";
+  std::string busy;
+  for (const double ns : compiled.stage_ns) {
+    absl::StrAppendFormat(&busy, "%s%.1f", busy.empty() ? "" : ", ",
+                          100 * ns / compiled.step_ns);
+  }
+  return absl::StrFormat(
+      "%d stages of %s: with %d micro-batches each waits %d of %d turns, %.1f %% of a "
+      "step (modelled busy: %s %%)\n",
+      grid.count(), grid.stage_mesh().ToString(), micro_batches, grid.count() - 1,
+      micro_batches + grid.count() - 1, 100 * BubbleShare(grid.count(), micro_batches),
+      busy);
 }
 
 std::string SiteText(const Compiled& compiled) {

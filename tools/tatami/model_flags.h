@@ -21,7 +21,7 @@ constexpr int64_t kBatchMax = -1;
 // As given; empty or 0 means the preset's.
 struct ModelFlags {
   std::string model = "drivenet-small";
-  std::string machine, mesh, dead, plan_file;
+  std::string machine, mesh, stages = "1x1", dead, plan_file;
   std::string precision = "f32";
   int64_t batch = 0;
   int64_t micro_batches = 1;
@@ -33,6 +33,9 @@ struct ModelChoice {
   ModelPreset preset;
   MachineSpec machine;
   Mesh mesh;
+  // Rows and columns of pipeline stages that the mesh is cut into. Evaluation, which
+  // has one micro-batch and would only wait, takes the mesh as one.
+  Mesh stages{1, 1};
   std::optional<LiveMesh> live;  // what is left of the machine; none: all
   int64_t batch = 1;             // or kBatchMax, until LargestBatch has found it
   // Into how many equal parts, run one after the other, a training step cuts its batch.
@@ -55,7 +58,7 @@ absl::StatusOr<Precision> ParsePrecision(absl::string_view what,
 absl::Status CheckMicroBatches(const ModelChoice& choice);
 // The largest mesh that the choice's machine, or what is left of it, hosts.
 Mesh LargestMesh(const ModelChoice& choice);
-// E0105 when it does not host the choice's mesh.
+// E0105 when it does not host the choice's mesh, or the stages do not divide that.
 absl::Status CheckMesh(const ModelChoice& choice);
 
 // Builds and compiles the training step, or the evaluation, of the choice.
@@ -63,6 +66,9 @@ absl::StatusOr<Compiled> CompileTraining(const ModelChoice& choice,
                                          const OptimizerOptions& optimizer);
 absl::StatusOr<Compiled> CompileEvaluation(const ModelChoice& choice);
 
+// How many stages there are, how long each works, and what share of a step each would
+// wait if all took as long, in lines; "" for one stage.
+std::string StagesText(const Compiled& compiled, int64_t micro_batches);
 // Where the mesh of a damaged machine lies and what that does to its links, in lines;
 // "" where nothing is dead.
 std::string SiteText(const Compiled& compiled);

@@ -196,6 +196,13 @@ absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
                     .note = "another optimizer, with a learning rate of its own"});
     once.back().choice.optimizer.name = "sgd";
   }
+  if (base.model.stages.nodes() > 1) {
+    once.push_back({.choice = base,
+                    .flags = {"--stages", "1x1"},
+                    .note = "one micro-batch at a time on the whole mesh"});
+    once.back().choice.model.stages = {1, 1};
+    once.back().choice.model.pinned_plan.clear();
+  }
   for (const Idea& idea : once) {
     TATAMI_RETURN_IF_ERROR(search.Try(idea).status());
   }
@@ -215,6 +222,10 @@ absl::StatusOr<Remedies> FindRemedies(const TrainingChoice& choice,
     Idea idea{.choice = base,
               .flags = {"--machine", "host", "--mesh", "1x1"},
               .note = "ordinary training on one core"};
+    if (base.model.stages.nodes() > 1) {
+      idea.flags.insert(idea.flags.end(), {"--stages", "1x1"});
+    }
+    idea.choice.model.stages = {1, 1};
     TATAMI_ASSIGN_OR_RETURN(idea.choice.model.machine, LoadMachine("host"));
     idea.choice.model.mesh = {1, 1};
     idea.choice.model.live.reset();

@@ -245,7 +245,7 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
                      data.held_out_clips(), train.program.peak_bytes() / 1024,
                      train.program.sram_bytes / 1024, train.program.supersteps.size(),
                      train.compile_s + evaluate.compile_s)
-              << SiteText(train);
+              << StagesText(train, choice.micro_batches) << SiteText(train);
   }
   TATAMI_RETURN_IF_ERROR(CheckRanksAgree(*transport, train.program));
   PosixStorage storage;

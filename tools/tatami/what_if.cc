@@ -18,8 +18,8 @@ namespace tatami {
 namespace {
 
 // In the order in which they are applied: the others change what machine= brings.
-const char* const kKeys[] = {"machine", "mesh", "batch", "micro_batches", "precision",
-                             "sram",    "link", "clock", "optimizer"};
+const char* const kKeys[] = {"machine", "mesh", "stages", "batch", "micro_batches",
+                             "precision", "sram", "link", "clock", "optimizer"};
 
 // "0.5x"
 std::optional<double> ParseFactor(absl::string_view text) {
@@ -114,6 +114,8 @@ class ScenarioParser {
       out_.model.live.reset();  // the map is of the machine given before
     } else if (key == "mesh") {
       TATAMI_ASSIGN_OR_RETURN(out_.model.mesh, ParseMesh(value));
+    } else if (key == "stages") {
+      TATAMI_ASSIGN_OR_RETURN(out_.model.stages, ParseMesh(value));
     } else if (key == "batch") {
       return ParseCount(key, value, out_.model.batch);
     } else if (key == "micro_batches") {
