@@ -26,6 +26,7 @@ struct ZooCase {
   int64_t batch = 0;  // 0: the preset's
   int64_t micro_batches = 1;
   Precision precision = Precision::kF32;
+  Mesh stages{1, 1};
 };
 class Zoo : public ::testing::TestWithParam<ZooCase> {};
 
@@ -41,7 +42,8 @@ TEST_P(Zoo, TakesWhatThePlanSays) {
                   GetParam().precision);
   auto graph = g.Finish();
   ASSERT_TRUE(graph.ok()) << graph.status();
-  const auto compiled = Compile(*std::move(graph), *machine, {.mesh = GetParam().mesh});
+  const auto compiled = Compile(*std::move(graph), *machine,
+                                {.mesh = GetParam().mesh, .stages = GetParam().stages});
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   testing::ExpectRunTakesWhatThePlanSays(compiled->program, compiled->graph,
                                          GetParam().preset);
@@ -49,19 +51,22 @@ TEST_P(Zoo, TakesWhatThePlanSays) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Zoo,
-    ::testing::Values(ZooCase{"drivenet-tiny", "d1_die", {4, 4}},
-                      ZooCase{"drivenet-small", "d1_die", {8, 8}},
-                      ZooCase{"drivenet-small", "d1_die", {18, 19}},
-                      ZooCase{"drivenet-steering", "d1_die", {8, 8}},
-                      ZooCase{"resnet-tiny", "d1_die", {6, 10}},
-                      ZooCase{"resnet18", "d1_die", {18, 19}, 4},
-                      ZooCase{"drivenet-tiny", "d1_die", {4, 4}, 8, 4},
-                      ZooCase{"drivenet-steering", "d1_die", {8, 8}, 4, 2},
-                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3},
-                      ZooCase{
-                          "drivenet-small", "d1_die", {8, 8}, 4, 2, Precision::kBF16},
-                      ZooCase{"resnet-tiny", "d1_die", {6, 10}, 8, 1, Precision::kBF16},
-                      ZooCase{"resnet18", "d1_die", {16, 16}, 4, 1, Precision::kBF16}));
+    ::testing::Values(
+        ZooCase{"drivenet-tiny", "d1_die", {4, 4}},
+        ZooCase{"drivenet-small", "d1_die", {8, 8}},
+        ZooCase{"drivenet-small", "d1_die", {18, 19}},
+        ZooCase{"drivenet-steering", "d1_die", {8, 8}},
+        ZooCase{"resnet-tiny", "d1_die", {6, 10}},
+        ZooCase{"resnet18", "d1_die", {18, 19}, 4},
+        ZooCase{"drivenet-tiny", "d1_die", {4, 4}, 8, 4},
+        ZooCase{"drivenet-steering", "d1_die", {8, 8}, 4, 2},
+        ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3},
+        ZooCase{"drivenet-small", "d1_die", {8, 8}, 4, 2, Precision::kBF16},
+        ZooCase{"resnet-tiny", "d1_die", {6, 10}, 8, 1, Precision::kBF16},
+        ZooCase{"resnet18", "d1_die", {16, 16}, 4, 1, Precision::kBF16},
+        ZooCase{"drivenet-tiny", "d1_die", {4, 4}, 8, 4, Precision::kF32, {2, 2}},
+        ZooCase{"drivenet-small", "d1_die", {8, 16}, 4, 4, Precision::kF32, {1, 2}},
+        ZooCase{"resnet-tiny", "d1_die", {6, 10}, 9, 3, Precision::kF32, {3, 1}}));
 
 // Random networks and random SRAM: refused at compile time, or run within it.
 TEST(Fit, RandomNetworksFitOrAreRefused) {

@@ -17,6 +17,11 @@
 namespace tatami {
 namespace {
 
+// Stages are programs like others to ranks: two host one each, or both a bit of either.
+constexpr char kTrainStages[] = TATAMI_COMMAND
+    " train --model drivenet-tiny --data data/udacity_highway --mesh 2x3 --steps 20"
+    " --batch 8 --micro_batches 4 --checkpoint_every 10 --json";
+
 // Three columns: a sum of three terms shows its order, one of two does not.
 constexpr char kTrain[] = TATAMI_COMMAND
     " train --model drivenet-tiny --data data/udacity_highway --mesh 2x3 --steps 20"
@@ -53,8 +58,9 @@ Outcome RunCommand(const std::string& command) {
 
 // weights_hash of the last line's object, or what went wrong. `to_say` must be on
 // stderr.
-std::string HashOf(const std::string& flags, absl::string_view to_say) {
-  const Outcome outcome = RunCommand(absl::StrCat(kTrain, " ", flags));
+std::string HashOf(const std::string& command, const std::string& flags,
+                   absl::string_view to_say) {
+  const Outcome outcome = RunCommand(absl::StrCat(command, " ", flags));
   if (outcome.exit_code != 0) {
     return absl::StrCat("exit code ", outcome.exit_code, " of ", flags, ": ",
                         outcome.err);
@@ -76,12 +82,14 @@ std::string HashOf(const std::string& flags, absl::string_view to_say) {
 class Mpirun : public ::testing::Test {
  protected:
   static std::string Train(int ranks, int threads, const std::string& dir) {
-    return HashOf(absl::StrCat("--np ", ranks, " --threads ", threads, " --out ", dir),
+    return HashOf(kTrain,
+                  absl::StrCat("--np ", ranks, " --threads ", threads, " --out ", dir),
                   "");
   }
   // Goes on from step 10; a run that began anew would reach the same weights.
   static std::string Resume(int ranks, const std::string& dir) {
-    return HashOf(absl::StrCat("--np ", ranks, " --threads 1 --out ", dir, " --resume"),
+    return HashOf(kTrain,
+                  absl::StrCat("--np ", ranks, " --threads 1 --out ", dir, " --resume"),
                   absl::StrCat("resumed ", dir, "/step-00000010 after step 10"));
   }
 };
@@ -134,6 +142,36 @@ TEST_F(Mpirun, BF16HasTheSameBitsOnAnyRanksAndGoesOnFromF32) {
   EXPECT_EQ(train(1, wide, "--resume"), f32);
   std::filesystem::remove_all(wide);
   std::filesystem::remove_all(narrow);
+}
+
+// What stages a run had does not show in its checkpoints.
+TEST_F(Mpirun, StagesTrainAlikeOnAnyRanksAndResumeAnyRun) {
+  const std::string one = OwnPath("stages");
+  std::filesystem::remove_all(one);
+  const std::string staged = absl::StrCat(kTrainStages, " --stages 2x1 --out ", one);
+  const std::string want = HashOf(staged, "--np 1", "2 stages of 1x3: with 4 micro-");
+  ASSERT_EQ(want.size(), 16) << want;
+  EXPECT_EQ(HashOf(staged, "--np 2 --overwrite", ""), want);
+  EXPECT_EQ(HashOf(staged, "--np 3 --threads 2 --overwrite", ""), want);
+  const auto stop_after_ten = [&] {
+    ASSERT_GT(std::filesystem::remove_all(one + "/step-00000020"), 0);
+  };
+  const std::string resumed = absl::StrCat("resumed ", one, "/step-00000010 after");
+  stop_after_ten();
+  EXPECT_EQ(HashOf(staged, "--np 2 --resume", resumed), want);
+  // On other stages sums are in another order: other bits, from the same checkpoint.
+  stop_after_ten();
+  const std::string across = absl::StrCat(kTrainStages, " --stages 1x3 --out ", one);
+  const std::string other = HashOf(across, "--np 2 --resume", resumed);
+  EXPECT_EQ(other.size(), 16) << other;
+  EXPECT_NE(other, want);
+  stop_after_ten();
+  EXPECT_EQ(HashOf(across, "--np 1 --resume", resumed), other);
+  stop_after_ten();
+  EXPECT_EQ(
+      HashOf(absl::StrCat(kTrainStages, " --out ", one), "--resume", resumed).size(),
+      16);
+  std::filesystem::remove_all(one);
 }
 
 }  // namespace

@@ -3,18 +3,26 @@
 // whatever call is where.
 #include <gtest/gtest.h>
 
+#include "compiler/compile.h"
+#include "compiler/stage_order.h"
 #include "core/embedding.h"
+#include "core/error.h"
 #include "core/random.h"
 #include "tests/differential/chain_graph.h"
+#include "tests/differential/micro_batch_net.h"
 #include "tests/differential/rounding_model.h"
+#include "tests/support/expect_fit.h"
 #include "tests/support/run_graph.h"
 
 namespace tatami {
 namespace {
 
 using testing::ChainGraph;
+using testing::ExactNetValues;
 using testing::ExactValues;
+using testing::MicroBatchNet;
 using testing::RandomPlan;
+using testing::RealNetValues;
 using testing::RunOnMesh;
 using testing::SetRate;
 
@@ -96,6 +104,82 @@ INSTANTIATE_TEST_SUITE_P(
       return "Mesh" + info.param.mesh.ToString() + "Stages" +
              info.param.stages.ToString();
     });
+
+// Calls that are made again where late readers need them, on whatever stage these are;
+// the calls as they were built, and in the order of 1F1B.
+TEST_P(Stages, SecondRunsOnAnyStageGiveTheBitsOfOneNode) {
+  const auto graph = MicroBatchNet(4);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto values = ExactNetValues(*graph);
+  const auto want = RunOnMesh(*graph, {.mesh = {1, 1}}, values, {});
+  ASSERT_TRUE(want.ok()) << want.status();
+  size_t again = 0;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    Plan plan = RandomStages(*graph, GetParam(), seed);
+    for (auto& [name, call] : plan.calls) {
+      call.recompute = RandomBits(seed, StreamOf(name), 3) % 2 == 0;
+    }
+    for (const Graph& order : {*graph, OrderForStages(*graph, plan)}) {
+      const auto got = RunOnMesh(order, plan, values, {.ranks = 2});
+      ASSERT_TRUE(got.ok()) << got.status() << "\n" << plan.ToString(*graph);
+      ASSERT_EQ(testing::FindDifference(*got, *want), "") << plan.ToString(*graph);
+      ASSERT_EQ(got->link_bytes, CountLinkBytes(got->program));
+      again += got->program.calls.size() - graph->calls.size();
+    }
+  }
+  EXPECT_GT(again, 0u) << "no call was made again";
+}
+
+// What `tatami compile --stages` makes: calls cut into stages, in the order of 1F1B,
+// planned with all of the memory and with little.
+TEST_P(Stages, PlannedStepsGiveTheBitsOfOneNode) {
+  const auto whole = MicroBatchNet(1);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const auto values = ExactNetValues(*whole);
+  const auto want = RunOnMesh(*whole, {.mesh = {1, 1}}, values, {});
+  ASSERT_TRUE(want.ok()) << want.status();
+  MachineSpec machine = *LoadMachine("d1_die");
+  for (const int64_t micro_batches : {1, 4}) {
+    const auto graph = MicroBatchNet(micro_batches);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    machine.sram_bytes = LoadMachine("d1_die")->sram_bytes;
+    // Less and less memory, until nothing fits.
+    for (int i = 0; i < 4; ++i) {
+      const auto c = Compile(*graph, machine,
+                             {.mesh = GetParam().mesh, .stages = GetParam().stages});
+      if (!c.ok()) {
+        ASSERT_EQ(GetErrorCode(c.status()), ErrorCode::kDoesNotFit) << c.status();
+        ASSERT_GT(i, 0) << c.status();
+        break;
+      }
+      const auto got = testing::RunProgram(c->program, values, {.ranks = 2});
+      ASSERT_TRUE(got.ok()) << got.status();
+      ASSERT_EQ(testing::FindDifference(*got, *want), "")
+          << micro_batches << " micro-batches, try " << i;
+      testing::ExpectEachClassTakesWhatThePlanSays(c->program, c->graph, "net");
+      machine.sram_bytes =
+          machine.code_bytes_reserved +
+          (c->program.peak_bytes() - machine.code_bytes_reserved) * 4 / 5;
+    }
+  }
+}
+
+TEST_P(Stages, PlannedStepsStayWithinTheRoundingBound) {
+  const auto graph = MicroBatchNet(4);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const auto values = RealNetValues(*graph);
+  const auto model = testing::ModelRounding(
+      *graph, values, {.steps = 2, .nodes = GetParam().stage_mesh().nodes()});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto c = Compile(*graph, *LoadMachine("d1_die"),
+                         {.mesh = GetParam().mesh, .stages = GetParam().stages});
+  ASSERT_TRUE(c.ok()) << c.status();
+  double worst = 0;
+  const auto got = testing::RunProgram(c->program, values, {.ranks = 2, .steps = 2});
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(testing::FindExcess(*got, *model, &worst), "");
+  EXPECT_GT(worst, 0) << "says nothing";
+}
 
 // The mesh is cut into stages, whatever it is laid on.
 TEST(StagedMesh, LiesOnADamagedGridAsOnAWholeOne) {

@@ -109,6 +109,24 @@ TEST(Flags, APrecisionIsOneOfTwo) {
                 "E0101: --precision is f32 or bf16; got 'fp16'.");
 }
 
+TEST(Flags, StagesThatCannotBeAreRefused) {
+  const Scratch scratch;
+  const auto refused = [&](const std::string& mesh, const std::string& stages,
+                           absl::string_view message) {
+    ExpectRefused(scratch,
+                  {"compile", "--model", "drivenet-tiny", "--machine", "d1_die",
+                   "--mesh", mesh, "--stages", stages},
+                  kUsage, message);
+  };
+  refused("4x4", "two",
+          "E0101: --stages takes ROWSxCOLS of stages, as 2x1; got 'two'.");
+  refused(
+      "4x6", "3x4",
+      "E0105: mesh 4x6 cannot be cut into 3x4 equal rectangles, one for each stage. "
+      "Use --stages 2x3, or a --mesh whose rows 3 divides and whose columns 4 "
+      "divides.");
+}
+
 TEST(Flags, AFlagThatIsNeededSaysWhatItIsFor) {
   const std::string message = absl::StrCat(
       "E0101: `tatami train` needs --data and its value: folder of videos or of "
@@ -258,7 +276,7 @@ TEST_F(PlanFile, OneAxisCannotCutTwoFactors) {
 TEST_F(PlanFile, AWordThatIsNoCutIsShown) {
   ExpectPlanRefused("mesh 2x2\naffine: d0\n",
                     "E0106: 'd0' is none of FACTOR=AXES (as n=y), any, ->, recompute, "
-                    "keep. (line 2 of the plan, "
+                    "keep, stage K. (line 2 of the plan, "
                     "call affine)");
   ExpectPlanRefused("affine: d0=y\n",
                     "E0106: line 1 of the plan: the first line must be 'mesh RxC', as "

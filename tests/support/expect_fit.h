@@ -13,4 +13,9 @@ namespace tatami::testing {
 void ExpectRunTakesWhatThePlanSays(const Program& program, const Graph& graph,
                                    const std::string& what);
 
+// The same with a rank for each node of the mesh, so that each class of nodes is seen
+// to take what it is said to.
+void ExpectEachClassTakesWhatThePlanSays(const Program& program, const Graph& graph,
+                                         const std::string& what);
+
 }  // namespace tatami::testing

@@ -117,6 +117,7 @@ absl::StatusOr<RunResult> RunProgram(const Program& program,
     result.link_bytes.Add(links[r]);
     result.high_water_bytes = std::max(result.high_water_bytes, high_water[r]);
   }
+  result.high_water_of_rank = std::move(high_water);
   return result;
 }
 

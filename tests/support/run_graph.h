@@ -34,6 +34,7 @@ struct RunResult {
   std::map<std::string, Bytes> states;   // after the last step
   LinkBytes link_bytes{Mesh{}};          // counted, of one step, summed over ranks
   int64_t high_water_bytes = 0;          // of the node that wrote highest
+  std::vector<int64_t> high_water_of_rank;
   Program program;
 };
 

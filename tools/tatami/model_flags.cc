@@ -85,7 +85,13 @@ absl::StatusOr<ModelChoice> ResolveModelFlags(const ModelFlags& flags) {
       choice.machine,
       LoadMachine(flags.machine.empty() ? choice.preset.machine : flags.machine));
   TATAMI_ASSIGN_OR_RETURN(choice.live, LiveOf(choice.machine, flags.dead));
-  TATAMI_ASSIGN_OR_RETURN(choice.stages, ParseMesh(flags.stages), "--stages");
+  const absl::StatusOr<Mesh> stages = ParseMesh(flags.stages);
+  if (!stages.ok()) {
+    return MakeError(ErrorCode::kBadFlag,
+                     absl::StrCat("--stages takes ROWSxCOLS of stages, as 2x1; got '",
+                                  flags.stages, "'."));
+  }
+  choice.stages = *stages;
   if (!flags.mesh.empty()) {
     TATAMI_ASSIGN_OR_RETURN(choice.mesh, ParseMesh(flags.mesh));
     TATAMI_RETURN_IF_ERROR(CheckMesh(choice));
