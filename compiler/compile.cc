@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ namespace {
 
 // How often the search is asked again with a smaller budget.
 constexpr int kAttempts = 6;
+// How often the calls are cut into stages, by what is learned from the cut before.
+constexpr int kCuts = 3;
 
 // Takes from the capacity of each call of the stage what lowering needed there beyond
 // the model: gaps of the packing, staging that overlaps.
@@ -115,44 +118,32 @@ absl::Status CheckMadeFor(const Plan& pinned, const Plan& run) {
                    "FILE`."));
 }
 
-}  // namespace
+// What the calls of a graph, in their order, came to.
+struct Planned {
+  Compiled compiled;
+  absl::Status fit;             // where nothing fits: the refusal that came nearest
+  std::vector<double> call_ns;  // modelled, by call
 
-absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
-                                 const CompileOptions& options) {
-  const absl::Time start = absl::Now();
-  TATAMI_ASSIGN_OR_RETURN(const std::optional<MeshSite> site, SiteOf(machine, options));
-  const std::string map = site ? site->live.ToString() : "";
-  Compiled out;
-  TATAMI_ASSIGN_OR_RETURN(out.graph, RunPipeline(std::move(graph)));
-  SearchOptions search{.mesh = options.mesh,
-                       .stages = options.stages,
-                       .pinned = {.mesh = options.mesh, .stages = options.stages}};
-  const StageGrid grid = search.pinned.stage_grid();
-  TATAMI_RETURN_IF_ERROR(CheckStages(grid));
-  if (!options.pinned_plan.empty()) {
-    const Plan run{.mesh = options.mesh, .stages = options.stages, .map = map};
-    TATAMI_ASSIGN_OR_RETURN(search.pinned, ParsePlan(options.pinned_plan, out.graph));
-    TATAMI_RETURN_IF_ERROR(CheckMadeFor(search.pinned, run));
+  int64_t needed_bytes() const { return GetSramOverflow(fit)->needed_bytes; }
+  bool BetterThan(const Planned& other) const {
+    if (fit.ok() != other.fit.ok()) return fit.ok();
+    return fit.ok() ? compiled.step_ns < other.compiled.step_ns
+                    : needed_bytes() < other.needed_bytes();
   }
-  if (site) out.dilation = DilationOf(site->embedding, site->live);
-  const MachineSpec diluted = WithDilation(machine, out.dilation);
-  if (grid.count() > 1) {
-    TATAMI_ASSIGN_OR_RETURN(
-        search.pinned,
-        AssignStages(out.graph, CostModel(diluted, grid.stage_mesh()),
-                     machine.sram_bytes - machine.code_bytes_reserved, search.pinned));
-    out.graph = OrderForStages(out.graph, search.pinned);
-  }
-  PlanSearch planner(out.graph, diluted, search);
-  const LowerTarget target = {.machine = machine.name,
-                              .sram_bytes = machine.sram_bytes,
-                              .code_bytes = machine.code_bytes_reserved,
-                              .site = site};
+};
+
+absl::StatusOr<Planned> PlanAndLower(Graph graph, const MachineSpec& machine,
+                                     const SearchOptions& search,
+                                     const LowerTarget& target,
+                                     const CompileOptions& options) {
+  Planned planned{.compiled = {.graph = std::move(graph)}};
+  Compiled& out = planned.compiled;
+  PlanSearch planner(out.graph, machine, search);
   std::vector<int64_t> capacity(out.graph.calls.size(),
-                                machine.sram_bytes - machine.code_bytes_reserved);
-  absl::Status refusal;
+                                target.sram_bytes - target.code_bytes);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     SearchResult found = planner.Run(capacity);
+    planned.call_ns = std::move(found.call_ns);
     // With the whole capacity, which later attempts no longer have.
     if (attempt == 0) out.bound_ns = found.bound_ns;
     TATAMI_ASSIGN_OR_RETURN(Lowered lowered,
@@ -161,24 +152,98 @@ absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
       TATAMI_RETURN_IF_ERROR(VerifyProgram(lowered.program));
       if (options.choices) out.choices = planner.ChoicesAround(found, capacity);
       out.plan = std::move(found.plan);
-      out.plan.map = map;
       out.step_ns = found.step_ns;
       out.stage_ns = std::move(found.stage_ns);
       out.program = std::move(lowered.program);
-      out.compile_s = absl::ToDoubleSeconds(absl::Now() - start);
-      return out;
+      planned.fit = absl::OkStatus();
+      return planned;
     }
-    // The refusal that came nearest is the one to report.
-    if (refusal.ok() || GetSramOverflow(lowered.fit)->needed_bytes <
-                            GetSramOverflow(refusal)->needed_bytes) {
-      refusal = lowered.fit;
+    if (planned.fit.ok() ||
+        GetSramOverflow(lowered.fit)->needed_bytes < planned.needed_bytes()) {
+      planned.fit = lowered.fit;
     }
     if (!found.fits) break;
-    for (int stage = 0; stage < grid.count(); ++stage) {
+    for (int stage = 0; stage < search.pinned.stage_grid().count(); ++stage) {
       Tighten(out.graph, lowered.program, stage, found.bytes, capacity);
     }
   }
-  return refusal;
+  return planned;
+}
+
+bool SameStages(const Plan& a, const Plan& b) {
+  return absl::c_all_of(a.calls, [&](const auto& call) {
+    return call.second.stage == b.calls.at(call.first).stage;
+  });
+}
+
+// Cuts the calls into stages by their arithmetic, plans them, and cuts again by what
+// the plan says of their times and of the room there is.
+absl::StatusOr<Planned> PlanStages(const Graph& graph, const MachineSpec& machine,
+                                   SearchOptions search, const LowerTarget& target,
+                                   const CompileOptions& options) {
+  const Plan pinned = search.pinned;
+  const CostModel model(machine, pinned.stage_grid().stage_mesh());
+  StageNeeds needs{.free_bytes = target.sram_bytes - target.code_bytes};
+  std::optional<Planned> best;
+  for (int cut = 0; cut < kCuts; ++cut) {
+    TATAMI_ASSIGN_OR_RETURN(Plan plan, AssignStages(graph, model, needs, pinned));
+    if (best && SameStages(plan, search.pinned)) break;
+    search.pinned = std::move(plan);
+    TATAMI_ASSIGN_OR_RETURN(Planned planned,
+                            PlanAndLower(OrderForStages(graph, search.pinned), machine,
+                                         search, target, options));
+    std::map<std::string, double> ns;
+    for (size_t c = 0; c < planned.call_ns.size(); ++c) {
+      ns[planned.compiled.graph.calls[c].name] = planned.call_ns[c];
+    }
+    needs.call_ns.clear();
+    for (const GraphCall& call : graph.calls) needs.call_ns.push_back(ns.at(call.name));
+    if (!planned.fit.ok()) {
+      const double room =
+          static_cast<double>(target.sram_bytes - target.code_bytes) /
+          static_cast<double>(planned.needed_bytes() - target.code_bytes);
+      needs.free_bytes =
+          static_cast<int64_t>(room * static_cast<double>(needs.free_bytes));
+    }
+    if (!best || planned.BetterThan(*best)) best = std::move(planned);
+  }
+  return *std::move(best);
+}
+
+}  // namespace
+
+absl::StatusOr<Compiled> Compile(Graph graph, const MachineSpec& machine,
+                                 const CompileOptions& options) {
+  const absl::Time start = absl::Now();
+  TATAMI_ASSIGN_OR_RETURN(const std::optional<MeshSite> site, SiteOf(machine, options));
+  const std::string map = site ? site->live.ToString() : "";
+  TATAMI_ASSIGN_OR_RETURN(graph, RunPipeline(std::move(graph)));
+  SearchOptions search{.mesh = options.mesh,
+                       .stages = options.stages,
+                       .pinned = {.mesh = options.mesh, .stages = options.stages}};
+  TATAMI_RETURN_IF_ERROR(CheckStages(search.pinned.stage_grid()));
+  if (!options.pinned_plan.empty()) {
+    const Plan run{.mesh = options.mesh, .stages = options.stages, .map = map};
+    TATAMI_ASSIGN_OR_RETURN(search.pinned, ParsePlan(options.pinned_plan, graph));
+    TATAMI_RETURN_IF_ERROR(CheckMadeFor(search.pinned, run));
+  }
+  const Dilation dilation = site ? DilationOf(site->embedding, site->live) : Dilation{};
+  const MachineSpec diluted = WithDilation(machine, dilation);
+  const LowerTarget target = {.machine = machine.name,
+                              .sram_bytes = machine.sram_bytes,
+                              .code_bytes = machine.code_bytes_reserved,
+                              .site = site};
+  TATAMI_ASSIGN_OR_RETURN(
+      Planned planned,
+      options.stages.nodes() == 1
+          ? PlanAndLower(std::move(graph), diluted, search, target, options)
+          : PlanStages(graph, diluted, search, target, options));
+  TATAMI_RETURN_IF_ERROR(planned.fit);
+  Compiled& out = planned.compiled;
+  out.plan.map = map;
+  out.dilation = dilation;
+  out.compile_s = absl::ToDoubleSeconds(absl::Now() - start);
+  return std::move(out);
 }
 
 }  // namespace tatami

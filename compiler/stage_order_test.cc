@@ -27,7 +27,7 @@ Staged FourStages(int64_t micro_batches) {
   Staged out;
   out.as_built = ChainTrainingStep(8, micro_batches);
   out.plan = *AssignStages(out.as_built, CostModel(*LoadMachine("d1_die"), {1, 1}),
-                           1 << 20, {.mesh = {2, 2}, .stages = {2, 2}});
+                           {.free_bytes = 1 << 20}, {.mesh = {2, 2}, .stages = {2, 2}});
   out.ordered = OrderForStages(out.as_built, out.plan);
   return out;
 }

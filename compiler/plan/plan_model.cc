@@ -409,14 +409,23 @@ double PlanModel::TimeNs(const std::vector<int>& state) const {
   return ns;
 }
 
+std::vector<double> PlanModel::CallNs(const std::vector<int>& state) const {
+  std::vector<double> ns;
+  for (int c = 0; c < points(); ++c) {
+    ns.push_back(states_[c][state[c]].ns - states_[c][state[c]].land_ns);
+  }
+  for (const Use& use : uses_) {
+    ns[use.reader] += UseNs(use, states_[use.owner][state[use.owner]],
+                            states_[use.reader][state[use.reader]]);
+  }
+  return ns;
+}
+
 double PlanModel::StepNs(const std::vector<int>& state,
                          std::vector<double>& work_ns) const {
-  std::vector<double> brought(points(), 0.0), clock(grid_.count(), 0.0);
+  const std::vector<double> call_ns = CallNs(state);
+  std::vector<double> clock(grid_.count(), 0.0);
   std::vector<double> made(points(), 0.0);  // by call: when its value is there
-  for (const Use& use : uses_) {
-    brought[use.reader] += UseNs(use, states_[use.owner][state[use.owner]],
-                                 states_[use.reader][state[use.reader]]);
-  }
   work_ns.assign(grid_.count(), 0.0);
   for (int c = 0; c < points(); ++c) {
     const int stage = stages_[c];
@@ -425,7 +434,7 @@ double PlanModel::StepNs(const std::vector<int>& state,
       const int producer = graph_.values[in].producer;
       if (producer >= 0) begin = std::max(begin, made[producer]);
     }
-    const double ns = states_[c][state[c]].ns + brought[c];
+    const double ns = call_ns[c] + states_[c][state[c]].land_ns;
     made[c] = clock[stage] = begin + ns;
     work_ns[stage] += ns;
   }

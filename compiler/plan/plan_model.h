@@ -53,6 +53,9 @@ class PlanModel {
   // Modelled time of a step in ns when every stage makes its calls in order, each as
   // soon as what it reads of other stages is there; by stage, how long it works.
   double StepNs(const std::vector<int>& state, std::vector<double>& work_ns) const;
+  // Modelled time of each call in ns, transfers of what it reads included, those to
+  // other stages left out.
+  std::vector<double> CallNs(const std::vector<int>& state) const;
   // Bytes of the fullest node at each point; code apart.
   std::vector<int64_t> Memory(const std::vector<int>& state) const;
   Plan PlanOf(const std::vector<int>& state) const;

@@ -81,6 +81,7 @@ SearchResult PlanSearch::Impl::Describe(const Found& best, double bound) const {
                    .step_ns = best.ns,
                    .bound_ns = std::min(bound, best.ns),
                    .stage_ns = {best.ns},
+                   .call_ns = model.CallNs(best.state),
                    .fits = best.fits()};
   if (model.stages() > 1) {
     out.step_ns = model.StepNs(best.state, out.stage_ns);

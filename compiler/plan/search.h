@@ -26,6 +26,7 @@ struct SearchResult {
   double step_ns = 0;            // modelled
   double bound_ns = 0;           // no combination of candidates that fits is faster
   std::vector<double> stage_ns;  // modelled, by stage: how long it works in a step
+  std::vector<double> call_ns;   // modelled, by call
   std::vector<int64_t> bytes;    // modelled, by call, of the fullest node; code apart
   bool fits = false;             // the bytes are within the capacity at every call
 };

@@ -112,11 +112,11 @@ class Chain {
 // What the links of the chain ask of a stage, and what runs of them cost.
 class StageCut {
  public:
-  StageCut(const Graph& graph, const CostModel& model, int64_t free_bytes,
+  StageCut(const Graph& graph, const CostModel& model, const StageNeeds& needs,
            const Plan& pinned)
       : graph_(graph),
         model_(model),
-        free_bytes_(free_bytes),
+        needs_(needs),
         pinned_(pinned),
         chain_(graph),
         stages_(pinned.stage_grid().count()),
@@ -180,7 +180,7 @@ class StageCut {
     for (size_t c = 0; c < graph_.calls.size(); ++c) {
       const GraphCall& call = graph_.calls[c];
       const int link = chain_.OfCall(static_cast<int>(c));
-      ns_[link + 1] += model_.WholeNs(graph_.CallOf(static_cast<int>(c)));
+      ns_[link + 1] += NsOf(static_cast<int>(c));
       if (!chain_.IsForward(static_cast<int>(c)) || call.micro_batch > 0) continue;
       if (kept[call.out]) {
         kept_bytes_[link + 1] +=
@@ -191,6 +191,12 @@ class StageCut {
         pins_[link] = *pin->second.stage;
       }
     }
+  }
+
+  double NsOf(int call) const {
+    return needs_.call_ns.empty() ? model_.WholeNs(graph_.CallOf(call)) /
+                                        static_cast<double>(model_.mesh().nodes())
+                                  : needs_.call_ns[call];
   }
 
   void CountStates() {
@@ -248,22 +254,21 @@ class StageCut {
         static_cast<double>(std::min<int64_t>(stages_ - s, micro_batches_));
     const double bytes = state_bytes_[j] - state_bytes_[i] +
                          in_flight * (kept_bytes_[j] - kept_bytes_[i]);
-    const double over = bytes / nodes - static_cast<double>(free_bytes_);
+    const double over = bytes / nodes - static_cast<double>(needs_.free_bytes);
     const int left = pins_left_[s][j] - pins_left_[s][i];
-    return (ns_[j] - ns_[i]) / nodes + landing_ns_[i][j] +
-           std::max(0.0, over) * kNsPerByteOver + left * kNsPerPinLeft;
+    return ns_[j] - ns_[i] + landing_ns_[i][j] + std::max(0.0, over) * kNsPerByteOver +
+           left * kNsPerPinLeft;
   }
 
   const Graph& graph_;
   const CostModel& model_;
-  const int64_t free_bytes_;
+  const StageNeeds& needs_;
   const Plan& pinned_;
   const Chain chain_;
   const int stages_;
   int64_t micro_batches_ = 1;
-  // Sums over the links before: time on one node of all that goes with them; bytes of
-  // states and their gradients, and of what one micro-batch keeps for its backward
-  // pass.
+  // Sums over the links before: the time of all that goes with them; bytes of states
+  // and their gradients, and of what one micro-batch keeps for its backward pass.
   std::vector<double> ns_, state_bytes_, kept_bytes_;
   std::vector<int> pins_;  // by link: a stage, or -1
   std::vector<std::vector<int>>
@@ -274,8 +279,8 @@ class StageCut {
 }  // namespace
 
 absl::StatusOr<Plan> AssignStages(const Graph& graph, const CostModel& model,
-                                  int64_t free_bytes, const Plan& pinned) {
-  StageCut cut(graph, model, free_bytes, pinned);
+                                  const StageNeeds& needs, const Plan& pinned) {
+  StageCut cut(graph, model, needs, pinned);
   const int stages = pinned.stage_grid().count();
   if (cut.chain().links() < stages) {
     return MakeError(

@@ -53,7 +53,8 @@ TEST(AssignStages, TheSlowestStageIsAsFastAsAnyCutMakesIt) {
     const Graph graph = DrawTrainingStep(seed, 5);
     const CostModel model(ArithmeticAlone(), {1, 1});
     const Plan pinned{.mesh = {1, 3}, .stages = {1, 3}};
-    const auto plan = AssignStages(graph, model, int64_t{1} << 40, pinned);
+    const auto plan =
+        AssignStages(graph, model, {.free_bytes = int64_t{1} << 40}, pinned);
     ASSERT_TRUE(plan.ok()) << plan.status();
     const std::vector<std::string> calls = ForwardCalls(graph);
     double best = std::numeric_limits<double>::infinity();
@@ -63,7 +64,8 @@ TEST(AssignStages, TheSlowestStageIsAsFastAsAnyCutMakesIt) {
         for (size_t c = 0; c < calls.size(); ++c) {
           cut.calls[calls[c]].stage = (c >= first) + (c >= second);
         }
-        const auto forced = AssignStages(graph, model, int64_t{1} << 40, cut);
+        const auto forced =
+            AssignStages(graph, model, {.free_bytes = int64_t{1} << 40}, cut);
         ASSERT_TRUE(forced.ok()) << forced.status();
         best = std::min(best, SlowestStage(graph, model, *forced));
       }
@@ -75,8 +77,9 @@ TEST(AssignStages, TheSlowestStageIsAsFastAsAnyCutMakesIt) {
 TEST(AssignStages, BackwardCallsGoWithTheirForwardCallsAndMicroBatchesAlike) {
   const auto graph = RunPipeline(ChainTrainingStep(8, 3));
   ASSERT_TRUE(graph.ok()) << graph.status();
-  const auto plan = AssignStages(*graph, CostModel(*LoadMachine("d1_die"), {1, 1}),
-                                 1 << 20, {.mesh = {1, 4}, .stages = {1, 4}});
+  const auto plan =
+      AssignStages(*graph, CostModel(*LoadMachine("d1_die"), {1, 1}),
+                   {.free_bytes = 1 << 20}, {.mesh = {1, 4}, .stages = {1, 4}});
   ASSERT_TRUE(plan.ok()) << plan.status();
   std::map<int, int> of_place;
   int backward = 0;
@@ -125,7 +128,8 @@ TEST(AssignStages, RunsAreCutAroundPins) {
   const Graph graph = ChainTrainingStep(4, 1);
   const CostModel model(ArithmeticAlone(), {1, 1});
   Plan pinned{.mesh = {1, 2}, .stages = {1, 2}};
-  const auto even = AssignStages(graph, model, int64_t{1} << 40, pinned);
+  const auto even =
+      AssignStages(graph, model, {.free_bytes = int64_t{1} << 40}, pinned);
   ASSERT_TRUE(even.ok()) << even.status();
   const auto stage_of = [&](const Plan& plan, size_t call) {
     return *plan.calls.at(ForwardCalls(graph)[call]).stage;
@@ -133,7 +137,8 @@ TEST(AssignStages, RunsAreCutAroundPins) {
   EXPECT_EQ(stage_of(*even, 0), 0);
   EXPECT_EQ(stage_of(*even, ForwardCalls(graph).size() - 1), 1);
   pinned.calls[ForwardCalls(graph)[1]].stage = 1;
-  const auto moved = AssignStages(graph, model, int64_t{1} << 40, pinned);
+  const auto moved =
+      AssignStages(graph, model, {.free_bytes = int64_t{1} << 40}, pinned);
   ASSERT_TRUE(moved.ok()) << moved.status();
   EXPECT_EQ(stage_of(*moved, 0), 0);
   EXPECT_EQ(stage_of(*moved, 1), 1);
@@ -156,8 +161,8 @@ TEST(AssignStages, RunsThatCannotFitComeLast) {
   ASSERT_TRUE(graph.ok()) << graph.status();
   const CostModel model(ArithmeticAlone(), {1, 1});
   const auto stage_of_second = [&](int64_t free_bytes) {
-    const auto plan =
-        AssignStages(*graph, model, free_bytes, {.mesh = {1, 2}, .stages = {1, 2}});
+    const auto plan = AssignStages(*graph, model, {.free_bytes = free_bytes},
+                                   {.mesh = {1, 2}, .stages = {1, 2}});
     return *plan->calls.at("matmul_1").stage;
   };
   EXPECT_EQ(stage_of_second(100 << 10), 0);
@@ -166,8 +171,9 @@ TEST(AssignStages, RunsThatCannotFitComeLast) {
 
 TEST(AssignStages, MoreStagesThanCallsAreRefused) {
   const Graph graph = ChainTrainingStep(2, 1);
-  const auto plan = AssignStages(graph, CostModel(ArithmeticAlone(), {1, 1}), 1 << 20,
-                                 {.mesh = {4, 8}, .stages = {4, 8}});
+  const auto plan =
+      AssignStages(graph, CostModel(ArithmeticAlone(), {1, 1}), {.free_bytes = 1 << 20},
+                   {.mesh = {4, 8}, .stages = {4, 8}});
   EXPECT_EQ(GetErrorCode(plan.status()), ErrorCode::kBadFlag);
   EXPECT_EQ(
       std::string(plan.status().message()),
