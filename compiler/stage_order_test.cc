@@ -10,6 +10,7 @@
 #include "compiler/lower/memory.h"
 #include "compiler/plan/stage_cut.h"
 #include "compiler/test_graphs.h"
+#include "compiler/verify.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -121,6 +122,35 @@ TEST(OrderForStages, BoundsTheMicroBatchesThatAStageKeeps) {
   const Kept all = KeptBy(forward_first, s.plan);
   EXPECT_THAT(all.micro_batches, ElementsAre(6, 6, 6, 6));
   EXPECT_LT(one_by_one.peak_bytes, all.peak_bytes);
+}
+
+// Where nodes are too many to tell apart, those of a stage share a layout, which has
+// room for what lies on this stage alone.
+TEST(Lower, ManyNodesHaveALayoutForEachStage) {
+  const Graph graph = ChainTrainingStep(8, 3);
+  Plan plan =
+      *AssignStages(graph, CostModel(*LoadMachine("d1_die"), {18, 18}),
+                    {.free_bytes = 1 << 20}, {.mesh = {36, 36}, .stages = {2, 2}});
+  for (auto& [name, call] : plan.calls) call.open = false;
+  const auto program = Lower(OrderForStages(graph, plan), plan,
+                             {.machine = "test", .sram_bytes = 1 << 26});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_TRUE(VerifyProgram(*program).ok()) << VerifyProgram(*program);
+  ASSERT_EQ(program->classes.size(), 4u);
+  int elsewhere = 0;
+  for (const NodeClass& c : program->classes) {
+    EXPECT_EQ(c.nodes, 18 * 18);
+    const int stage = program->stage_grid().StageOf(c.example);
+    for (const ProgramBuffer& b : program->buffers) {
+      if (b.stage == stage) {
+        EXPECT_GE(c.storage_bytes[b.storage], b.type.bytes()) << b.name;  // not cut
+      } else {
+        EXPECT_EQ(c.storage_bytes[b.storage], 0) << b.name;
+        ++elsewhere;
+      }
+    }
+  }
+  EXPECT_GT(elsewhere, 100);
 }
 
 // The time of one micro-batch's passes on each stage, of the slowest micro-batch, and
