@@ -91,13 +91,14 @@ class Explainer {
   std::string Plan() {
     AppendWrapped(
         out_, "",
-        absl::StrCat(c_.graph.calls.size(), " calls on mesh ",
-                     c_.program.mesh.ToString(),
-                     c_.program.HasStages()
-                         ? absl::StrCat(" in ", c_.program.stages.ToString(), " stages")
-                         : "",
-                     ". Times are modelled; a difference ", "is what the step of ",
-                     Time(c_.step_ns), " gains when this call alone is made so."));
+        absl::StrCat(
+            c_.graph.calls.size(), " calls on mesh ", c_.program.mesh.ToString(),
+            c_.program.HasStages()
+                ? absl::StrCat(" in ", c_.program.stages.ToString(), " stages")
+                : "",
+            ". Times are modelled; a difference ",
+            c_.program.HasStages() ? "is what its stage in the " : "is what the ",
+            "step of ", Time(c_.step_ns), " gains when this call alone is made so."));
     for (size_t c = 0; c < c_.graph.calls.size(); ++c) {
       Head(c);
       const std::vector<const PlanChoice*> others = Others(c);

@@ -96,13 +96,15 @@ void PrintCompiled(const Compiled& c, const ModelChoice& choice,
   std::cout << absl::StreamFormat(
       "%s fits %s %s: peak %.1f of %.1f KiB on %d node classes, %d supersteps, %d "
       "calls\n"
-      "step %.1f us (modelled), within %.1f %% of the best plan considered\n"
+      "step %.1f us (modelled), within %.1f %% of %s\n"
       "%.1f MiB over links (busiest %.1f KiB), compiled in %.2f s, program %s\n",
       c.program.model, c.program.machine, c.program.mesh.ToString(),
       c.program.peak_bytes() / 1024.0, c.program.sram_bytes / 1024.0,
       c.program.classes.size(), c.program.supersteps.size(), c.program.calls.size(),
-      c.step_ns / 1e3, 100 * c.gap(), links.total() / 1048576.0, links.max() / 1024.0,
-      c.compile_s, c.program.Hash());
+      c.step_ns / 1e3, 100 * c.gap(),
+      c.program.HasStages() ? "stages that share all work evenly and never wait"
+                            : "the best plan considered",
+      links.total() / 1048576.0, links.max() / 1024.0, c.compile_s, c.program.Hash());
   std::cout << StagesText(c, choice.micro_batches) << SiteText(c);
 }
 
