@@ -67,4 +67,16 @@ MeshLinks MeshLinks::Of(const MachineSpec& machine, const Mesh& mesh, const Mesh
   return out;
 }
 
+MeshLinks MeshLinks::Within(const MeshBlock& block) const {
+  MeshLinks out = *this;
+  const auto slice = [](auto& values, int64_t begin, int64_t end) {
+    values = {values.begin() + begin, values.begin() + end};
+  };
+  slice(out.kinds.row, block.first.row, block.row_end());
+  slice(out.kinds.col, block.first.col, block.col_end());
+  slice(out.distances.row_ps, block.first.row, block.row_end());
+  slice(out.distances.col_ps, block.first.col, block.col_end());
+  return out;
+}
+
 }  // namespace tatami

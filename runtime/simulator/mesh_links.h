@@ -30,6 +30,8 @@ struct MeshLinks {
   // `mesh` begins at a corner of a die. The mesh is the physical grid where parts of
   // the machine are dead, and else its logical one.
   static MeshLinks Of(const MachineSpec& machine, const Mesh& mesh, const Mesh& die);
+  // The links of a rectangle of the mesh, its first node at (0,0).
+  MeshLinks Within(const MeshBlock& block) const;
 };
 
 }  // namespace tatami

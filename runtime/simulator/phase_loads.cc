@@ -59,35 +59,16 @@ class Counter {
     raise(local, ports.copied);
     out_.chain = std::max(out_.chain, ports.chain);
     if (site_ != nullptr) {
-      AddLinks(LinksOfGrid(*site_, loads.Sum()), MeshBlock::Whole(site_->live.grid()),
-               count);
+      CountLinks(LinksOfGrid(*site_, loads.Sum()), MeshBlock::Whole(site_->live.grid()),
+                 count, links_, out_);
     } else {
-      AddLinks(loads.Sum(), block, count);
+      CountLinks(loads.Sum(), block, count, links_, out_);
     }
     for (const Leg leg : {Leg::kIn, Leg::kOut}) {
       const int l = static_cast<int>(leg);
       AddWay(loads.longest_along_row(leg), links_.kinds.col, along_row_[l]);
       AddWay(loads.longest_along_column(leg), links_.kinds.row, along_column_[l]);
     }
-  }
-
-  void AddLinks(const LinkBytes& loads, const MeshBlock& block, int64_t count) {
-    const int64_t* load = loads.raw().data();
-    for (int64_t r = block.first.row; r < block.row_end(); ++r) {
-      for (int64_t c = block.first.col; c < block.col_end(); ++c, load += 4) {
-        // A link that leaves northwards is of the kind of the row above.
-        AddLink(links_.kinds.col[c], load[LinkBytes::kEast], count);
-        AddLink(links_.kinds.row[r], load[LinkBytes::kSouth], count);
-        if (c > 0) AddLink(links_.kinds.col[c - 1], load[LinkBytes::kWest], count);
-        if (r > 0) AddLink(links_.kinds.row[r - 1], load[LinkBytes::kNorth], count);
-      }
-    }
-  }
-
-  void AddLink(int kind, int64_t bytes, int64_t count) {
-    if (bytes == 0) return;
-    out_.busiest[kind] = std::max(out_.busiest[kind], bytes);
-    out_.total[kind] += bytes * count;
   }
 
   // Ways along rows and columns apart: the longest of each, wherever they are.
@@ -115,6 +96,24 @@ class Counter {
 };
 
 }  // namespace
+
+void CountLinks(const LinkBytes& bytes, const MeshBlock& block, int64_t count,
+                const MeshLinks& links, PhaseLoads& loads) {
+  const auto add = [&](int kind, int64_t load) {
+    loads.busiest[kind] = std::max(loads.busiest[kind], load);
+    loads.total[kind] += load * count;
+  };
+  const int64_t* load = bytes.raw().data();
+  for (int64_t r = block.first.row; r < block.row_end(); ++r) {
+    for (int64_t c = block.first.col; c < block.col_end(); ++c, load += 4) {
+      // A link that leaves northwards is of the kind of the row above.
+      add(links.kinds.col[c], load[LinkBytes::kEast]);
+      add(links.kinds.row[r], load[LinkBytes::kSouth]);
+      if (c > 0) add(links.kinds.col[c - 1], load[LinkBytes::kWest]);
+      if (r > 0) add(links.kinds.row[r - 1], load[LinkBytes::kNorth]);
+    }
+  }
+}
 
 PhaseLoads LoadsOf(absl::Span<const Exchange> exchanges, const Mesh& mesh,
                    const MeshLinks& links, const MeshSite* site, NodeClasses classes) {

@@ -40,4 +40,9 @@ enum class NodeClasses {
 PhaseLoads LoadsOf(absl::Span<const Exchange> exchanges, const Mesh& mesh,
                    const MeshLinks& links, const MeshSite* site, NodeClasses classes);
 
+// Counts, of `count` blocks like this one, what links carry into `loads`: the busiest
+// of each kind, and all of them together. `bytes` has the block's first node at (0,0).
+void CountLinks(const LinkBytes& bytes, const MeshBlock& block, int64_t count,
+                const MeshLinks& links, PhaseLoads& loads);
+
 }  // namespace tatami

@@ -122,11 +122,13 @@ class Timer {
     PhaseTime slowest;
     double most = -1;
     const auto& computes = program_.supersteps[superstep].computes;
-    for (const std::vector<Dims>& parts : loads_.supersteps[superstep].parts) {
+    for (const std::vector<std::optional<Dims>>& parts :
+         loads_.supersteps[superstep].parts) {
       double unit_ns[kNodeUnits] = {};
       double total = 0;
       for (size_t c = 0; c < computes.size(); ++c) {
-        const NodeTime time = TimeOf(computes[c].call, parts[c]);
+        if (!parts[c]) continue;
+        const NodeTime time = TimeOf(computes[c].call, *parts[c]);
         const double start = std::min(time.ns, machine_.call_start_ns);
         unit_ns[kCallStart] += start;
         unit_ns[time.unit] += time.ns - start;

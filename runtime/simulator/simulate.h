@@ -7,7 +7,8 @@
 // where links reach `pacing` of their rate, and a compute is the sum over its calls on
 // the node for which that is most (runtime/simulator/node_time.h). Within a superstep,
 // all links, ports and adders work at the same time; what a node could do of the next
-// phase while others finish is not counted.
+// phase while others finish is not counted. Pipeline stages go through supersteps
+// together, so the slowest stage decides each.
 //
 // What the host feeds is pushed ahead of the step, so the cards' rate counts and their
 // latency does not.

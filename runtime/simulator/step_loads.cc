@@ -3,6 +3,7 @@
 #include <set>
 
 #include "absl/container/flat_hash_map.h"
+#include "runtime/simulator/stage_loads.h"
 
 namespace tatami {
 namespace {
@@ -88,8 +89,7 @@ class Reader {
       SuperstepLoads& loads = out_.supersteps.emplace_back();
       loads.exchanges = !superstep.exchanges.empty();
       if (loads.exchanges) loads.exchange = Exchanged(superstep.exchanges);
-      loads.parts =
-          PartsOfNodes(superstep.computes, program_.mesh).Of(superstep.computes);
+      AddParts(superstep.computes, loads.parts);
       for (const ComputeOp& compute : superstep.computes) CountFlops(compute);
     }
     for (const ProgramFeed& feed : program_.feeds) {
@@ -101,8 +101,33 @@ class Reader {
   }
 
  private:
+  // Stages compute at once: the computes of others are none of a node's.
+  void AddParts(const std::vector<ComputeOp>& computes,
+                std::vector<std::vector<std::optional<Dims>>>& parts) const {
+    const Mesh mesh = program_.stage_mesh();
+    for (int stage = 0; stage < program_.stage_grid().count(); ++stage) {
+      std::vector<ComputeOp> own;
+      std::vector<size_t> places;
+      for (size_t c = 0; c < computes.size(); ++c) {
+        if (program_.buffers[computes[c].out].stage != stage) continue;
+        own.push_back(computes[c]);
+        places.push_back(c);
+      }
+      if (own.empty()) continue;
+      for (std::vector<Dims>& extents : PartsOfNodes(own, mesh).Of(own)) {
+        std::vector<std::optional<Dims>>& all = parts.emplace_back(computes.size());
+        for (size_t i = 0; i < places.size(); ++i) {
+          all[places[i]] = std::move(extents[i]);
+        }
+      }
+    }
+  }
+
   // Equal blocks of a network exchange alike.
   PhaseLoads Exchanged(const std::vector<ExchangeOp>& ops) {
+    if (program_.HasStages()) {
+      return LoadsOfStages(program_, ops, out_.links, classes_);
+    }
     std::vector<Exchange> exchanges;
     for (const ExchangeOp& op : ops) exchanges.push_back(ExchangeOf(program_, op));
     const auto found = known_.find(exchanges);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/machine.h"
@@ -16,8 +17,8 @@ struct SuperstepLoads {
   bool exchanges = false;  // something moves
   int64_t fed_bytes = 0;   // from the interface cards, each byte once
   // What nodes do of the computes: each way that occurs, by compute the extents of its
-  // factors.
-  std::vector<std::vector<Dims>> parts;
+  // factors or, where it is another stage's, nullopt.
+  std::vector<std::vector<std::optional<Dims>>> parts;
 };
 
 struct StepLoads {

@@ -290,6 +290,10 @@ void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome) {
       ->check(AtLeast(1));
   command->add_option("--np", flags->np, "numbers of ranks, ascending (1,2)");
   command
+      ->add_option("--precision", flags->model.precision,
+                   "of modelled steps: f32 or bf16")
+      ->capture_default_str();
+  command
       ->add_option("--chips", flags->chips,
                    "numbers of dies of the machine, ascending: modelled, not measured")
       ->excludes("--np");

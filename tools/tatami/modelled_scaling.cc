@@ -85,7 +85,7 @@ absl::StatusOr<ScalingRecord> ModelScaling(const ModelledScalingOptions& options
                                    .chip = choice.machine.name + " die",
                                    .chips = NumDies(choice.machine)},
                        .batch = choice.batch,
-                       .precision = "f32",
+                       .precision = options.model.precision,
                        .date = TodayAsIsoDate(),
                        .software = "tatami simulate"};
   std::optional<Modelled> first;

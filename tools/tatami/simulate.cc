@@ -197,6 +197,14 @@ absl::Status RunSimulate(const SimulateFlags& flags) {
         WriteFile(flags.trace, ChromeTrace(target.program, simulation.time)));
   }
   if (!flags.chakra.empty()) {
+    if (target.program.HasStages()) {
+      return MakeError(ErrorCode::kBadFlag,
+                       absl::StrCat("--chakra writes a trace for nodes that all have "
+                                    "the same calls, and this program has ",
+                                    target.program.stages.nodes(),
+                                    " pipeline stages. Leave out --stages, or use "
+                                    "--trace."));
+    }
     TATAMI_RETURN_IF_ERROR(WriteChakra(flags.chakra, target.program, simulation));
   }
   nlohmann::json swept = nlohmann::json::array();

@@ -18,8 +18,8 @@ namespace tatami {
 namespace {
 
 // In the order in which they are applied: the others change what machine= brings.
-const char* const kKeys[] = {"machine", "mesh", "stages", "batch", "micro_batches",
-                             "precision", "sram", "link", "clock", "optimizer"};
+const char* const kKeys[] = {"machine",   "mesh", "stages", "batch", "micro_batches",
+                             "precision", "sram", "link",   "clock", "optimizer"};
 
 // "0.5x"
 std::optional<double> ParseFactor(absl::string_view text) {
