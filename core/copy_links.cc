@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/container/flat_hash_map.h"
+#include "core/block_parts.h"
 #include "core/copy_lines.h"
 
 namespace tatami {
@@ -82,6 +84,8 @@ class DenseCopies {
   }
 
   void AddTo(int64_t bytes, LinkLoads& loads) {
+    from_parts_ = PartsOfBlock(from_, loads.block(), mesh_);
+    to_parts_ = PartsOfBlock(to_, loads.block(), mesh_);
     lattice_.ForEachOrigin(loads.block(), mesh_, [&](NodeCoord origin) {
       AddRows(origin, bytes, loads);
       AddColumns(origin, bytes, loads);
@@ -107,7 +111,7 @@ class DenseCopies {
   int64_t Sends(NodeCoord node) const {
     int64_t n = 1;
     for (const int d : sent_) {
-      n *= Intersect(from_.dims[d].At(node, mesh_), to_.dims[d].At(node, mesh_)).size();
+      n *= Intersect(from_parts_[d].At(node), to_parts_[d].At(node)).size();
     }
     return n;
   }
@@ -118,16 +122,18 @@ class DenseCopies {
     int64_t elements = 0;
     size_t first = 0, last = 0;
   };
-  using PartsAlong = std::map<std::vector<int64_t>, Part>;
+  using PartsAlong = absl::flat_hash_map<int64_t, Part>;
   void Want(NodeCoord node, size_t place, PartsAlong& parts) const {
-    std::vector<int64_t> key;
-    for (const int d : received_) key.push_back(PartOf(to_.dims[d].axes, node, mesh_));
+    int64_t key = 0;  // dims share no digit of the mesh: below its nodes
+    for (const int d : received_) {
+      key = key * to_parts_[d].parts() + to_parts_[d].PartAt(node);
+    }
     const auto [it, added] = parts.try_emplace(key, Part{1, place, place});
     it->second.first = std::min(it->second.first, place);
     it->second.last = std::max(it->second.last, place);
     if (!added) return;
     for (const int d : received_) {
-      it->second.elements *= to_.dims[d].At(node, mesh_).size();
+      it->second.elements *= to_parts_[d].At(node).size();
     }
   }
   // By place: elements wanted further on, and before.
@@ -210,7 +216,8 @@ class DenseCopies {
   const Placement &from_, &to_;
   const Mesh mesh_;
   const Lattice lattice_;
-  const std::vector<int> sent_, received_;  // dims
+  const std::vector<int> sent_, received_;         // dims
+  std::vector<BlockParts> from_parts_, to_parts_;  // by dim, of the block at work
 };
 
 // Copies of any kind, source by source: its row first and then every column. A node's

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "absl/container/flat_hash_map.h"
+#include "core/block_parts.h"
 #include "core/exchange_links.h"
 
 namespace tatami {
@@ -80,7 +81,8 @@ class Finder {
       out_.kind.emplace_back();
       for (const int64_t c : first_col) {
         const MeshBlock block{{r, c}, out_.block};
-        Key key = BlockKey(block);
+        Key key;
+        if (first_row.size() * first_col.size() > 1) key = BlockKey(block);
         key.push_back(own_row_[r / out_.block.rows]);
         key.push_back(own_col_[c / out_.block.cols]);
         const int kind = blocks.Of(std::move(key));
@@ -141,9 +143,16 @@ class Finder {
   Key BlockKey(const MeshBlock& block) const {
     Key key;
     for (const Pair& pair : pairs_[static_cast<int>(Reach::kBoth)]) {
+      const BlockParts from(*pair.from, block, mesh_), to(*pair.to, block, mesh_);
+      const int64_t base = from.At(block.first).begin;
       for (int64_t r = block.first.row; r < block.row_end(); ++r) {
         for (int64_t c = block.first.col; c < block.col_end(); ++c) {
-          Append(pair, {r, c}, block.first, key);
+          for (const BlockParts* dim : {&from, &to}) {
+            const Interval interval = dim->At({r, c});
+            key.push_back(interval.begin - base);
+            key.push_back(interval.end - base);
+            key.push_back(dim->PartAt({r, c}) - dim->PartAt(block.first));
+          }
         }
       }
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/block_parts.h"
 #include "core/line_sum.h"
 
 namespace tatami {
@@ -88,13 +89,26 @@ void AddPortLoads(const Exchange& e, const Mesh& mesh, PortLoads& loads) {
   if (SumsAlongLine(e.from, e.to, e.resolve)) return AddLineSums(e, mesh, loads);
   const int64_t terms = Parts(e.resolve);
   const MeshBlock& block = loads.block;
+  // Dims that are not cut count alike everywhere.
+  int64_t taken_whole = 1, own_whole = 1;
+  std::vector<std::pair<BlockParts, BlockParts>> cut;
+  for (size_t d = 0; d < e.to.dims.size(); ++d) {
+    const DimPlacement &from = e.from.dims[d], &to = e.to.dims[d];
+    if (!from.axes.empty() || !to.axes.empty()) {
+      cut.emplace_back(BlockParts(from, block, mesh), BlockParts(to, block, mesh));
+      continue;
+    }
+    const Interval want = to.At(block.first, mesh);
+    taken_whole *= want.size();
+    own_whole *= Intersect(want, from.At(block.first, mesh)).size();
+  }
   for (int64_t r = block.first.row; r < block.row_end(); ++r) {
     for (int64_t c = block.first.col; c < block.col_end(); ++c) {
-      int64_t taken = 1, own = 1;
-      for (size_t d = 0; d < e.to.dims.size(); ++d) {
-        const Interval want = e.to.dims[d].At({r, c}, mesh);
+      int64_t taken = taken_whole, own = own_whole;
+      for (const auto& [from, to] : cut) {
+        const Interval want = to.At({r, c});
         taken *= want.size();
-        own *= Intersect(want, e.from.dims[d].At({r, c}, mesh)).size();
+        own *= Intersect(want, from.At({r, c})).size();
       }
       const int64_t i = block.Index({r, c});
       loads.bytes_in[i] += (taken * terms - own) * e.element_bytes;
