@@ -51,7 +51,7 @@ Line CopiesAlong(MeshAxis axis, const Placement& from, const Placement& to,
   }
   for (int64_t at = 0; at < places; ++at) {
     line.first[at] = line.last[at] = at;
-    SendAlongLine(at, sent[at], [&](int64_t to_place, int64_t n) {
+    SendAlongLine(at, absl::MakeSpan(sent[at]), [&](int64_t to_place, int64_t n) {
       // Differences first: n more from `at` on, n less from the end on.
       auto& passing = to_place > at ? line.up : line.down;
       passing[at] += n;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/types/span.h"
 #include "core/box_union.h"
 #include "core/link_loads.h"
 #include "core/sharding.h"
@@ -21,7 +22,14 @@ struct SentBox {
 // the other: the furthest destination gets its box over the whole way, a nearer one
 // only what does not come past it anyhow.
 template <typename Add>
-void SendAlongLine(int64_t from, std::vector<SentBox>& sent, const Add& add) {
+void SendAlongLine(int64_t from, absl::Span<SentBox> sent, const Add& add) {
+  if (sent.size() == 1) {
+    const SentBox& only = sent[0];
+    const int64_t n = NumElements(only.box);
+    if (only.last > from) add(only.last, n);
+    if (only.first < from) add(only.first, n);
+    return;
+  }
   for (const bool upward : {true, false}) {
     const auto end = [&](const SentBox& s) { return upward ? s.last : s.first; };
     absl::c_sort(sent, [&](const SentBox& a, const SentBox& b) {

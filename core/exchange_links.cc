@@ -68,11 +68,12 @@ void AddEveryCopyBetween(const Placement& from, const Placement& to, int64_t byt
     std::vector<SentBox> along_row;
     for (auto& [col, along_column] : columns) {
       for (const SentBox& s : along_column) along_row.push_back({col, col, s.box});
-      SendAlongLine(source.row, along_column, [&, col = col](int64_t row, int64_t n) {
-        loads.AddAlongColumn({source.row, col}, row, n * bytes);
-      });
+      SendAlongLine(source.row, absl::MakeSpan(along_column),
+                    [&, col = col](int64_t row, int64_t n) {
+                      loads.AddAlongColumn({source.row, col}, row, n * bytes);
+                    });
     }
-    SendAlongLine(source.col, along_row, [&](int64_t col, int64_t n) {
+    SendAlongLine(source.col, absl::MakeSpan(along_row), [&](int64_t col, int64_t n) {
       loads.AddAlongRow(source, col, n * bytes);
     });
   }
