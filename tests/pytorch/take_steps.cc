@@ -2,8 +2,9 @@
 //   take_steps CASE STEPS OUT_DIR
 // OUT_DIR/step-00000000 and OUT_DIR/step-0000000N are checkpoints before and after;
 // OUT_DIR/data/step-0000000k has the inputs of step k and the loss that it reported.
-// A CASE that ends with -bf16 is the one without, in bf16 and on one node: all
-// roundings to bf16 then are those of stored results, none of terms of a cut sum.
+// A CASE that ends with -bf16 is the one without, in bf16, with two samples and on one
+// node: all roundings to bf16 then are those of stored results, none of terms of a cut
+// sum.
 #include <algorithm>
 #include <iostream>
 #include <string>
@@ -44,6 +45,7 @@ absl::StatusOr<StepSetup> SetupOf(absl::string_view name) {
   if (narrow) {
     setup.precision = Precision::kBF16;
     machine = "host", setup.mesh = {1, 1};
+    setup.batch = 2, setup.micro_batches = std::min<int64_t>(2, setup.micro_batches);
   }
   TATAMI_ASSIGN_OR_RETURN(setup.preset, FindModel(model));
   TATAMI_ASSIGN_OR_RETURN(setup.machine, LoadMachine(machine));
