@@ -48,7 +48,8 @@ absl::Status ParseSpoiled(absl::string_view line, absl::string_view replacement)
 
 TEST(Machine, NamesAreTheFilesOfTheFolder) {
   EXPECT_THAT(MachineNames(),
-              ElementsAre("d1_die", "dojo_exapod", "dojo_tile", "dojo_tray", "host"));
+              ElementsAre("a100_dgx", "d1_die", "dojo_exapod", "dojo_tile", "dojo_tray",
+                          "h100_dgx", "host"));
   for (const std::string& name : MachineNames()) EXPECT_EQ(Load(name).name, name);
 }
 
@@ -142,8 +143,48 @@ TEST(Machine, ReadsAFileByPath) {
 TEST(Machine, UnknownNameListsTheKnownAndTheNearest) {
   EXPECT_EQ(
       LoadMachine("d1_dye").status().message(),
-      "E0103: no machine is named 'd1_dye'; did you mean 'd1_die'? Known: d1_die, "
-      "dojo_exapod, dojo_tile, dojo_tray, host, or the path of a .textproto file.");
+      "E0103: no machine is named 'd1_dye'; did you mean 'd1_die'? Known: a100_dgx, "
+      "d1_die, dojo_exapod, dojo_tile, dojo_tray, h100_dgx, host, or the path of a "
+      ".textproto file.");
+}
+
+TEST(Machine, OverridesChangeNumbersByTheirNames) {
+  const auto machine = LoadMachine(
+      "dojo_tile",
+      {{"link_packets_per_cycle", 4}, {"dram.cards", 7}, {"hop_cycles", 3}});
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_NEAR(machine->link_bytes_per_s, 4 * 64 * 2e9, 1);
+  EXPECT_EQ(machine->dram.cards, 7);
+  EXPECT_NEAR(machine->hop_ns, 1.5, 1e-12);
+  const absl::Status misspelt = LoadMachine("d1_die", {{"hop_cycle", 1}}).status();
+  EXPECT_EQ(GetErrorCode(misspelt), ErrorCode::kUnknownField);
+  EXPECT_THAT(
+      std::string(misspelt.message()),
+      ::testing::HasSubstr("'hop_cycle' is no number of a machine; did you mean "
+                           "'hop_cycles'?"));
+  EXPECT_FALSE(LoadMachine("d1_die", {{"name", 1}}).ok());
+  EXPECT_FALSE(LoadMachine("d1_die", {{"pacing", 1.5}}).ok());
+}
+
+TEST(Machine, UnknownsHaveARangeAndASource) {
+  const auto tile = LoadMachine("dojo_tile");
+  ASSERT_TRUE(tile.ok()) << tile.status();
+  EXPECT_GE(tile->unknowns.size(), 6);
+  for (const UnknownField& u : tile->unknowns) {
+    EXPECT_LT(u.low, u.high) << u.field;
+    EXPECT_LE(u.low, u.value) << u.field;
+    EXPECT_GE(u.high, u.value) << u.field;
+    EXPECT_FALSE(u.source.empty()) << u.field;
+  }
+  const auto with = [](const std::string& unknown) {
+    return ParseMachine("base: 'd1_die' name: 'mine' unknown { " + unknown + " }",
+                        "mine.textproto", {})
+        .status();
+  };
+  EXPECT_TRUE(with("field: 'hop_cycles' low: 1 high: 9 source: 'a guess'").ok());
+  EXPECT_FALSE(with("field: 'hop_cycle' low: 1 high: 9 source: 'a guess'").ok());
+  EXPECT_FALSE(with("field: 'hop_cycles' low: 9 high: 1 source: 'a guess'").ok());
+  EXPECT_FALSE(with("field: 'hop_cycles' low: 1 high: 9").ok());
 }
 
 TEST(Machine, UnknownFieldNamesLineColumnAndNearest) {

@@ -121,7 +121,7 @@ TEST_F(Mpirun, BF16HasTheSameBitsOnAnyRanksAndGoesOnFromF32) {
   const auto train = [](int ranks, const std::string& dir, absl::string_view more) {
     std::filesystem::remove_all(absl::StrCat(dir, "/step-00000020"));
     const bool resumes = absl::StrContains(more, "--resume");
-    return HashOf(absl::StrCat("--np ", ranks, " --out ", dir, " ", more),
+    return HashOf(kTrain, absl::StrCat("--np ", ranks, " --out ", dir, " ", more),
                   resumes ? absl::StrCat("resumed ", dir, "/step-00000010") : "");
   };
   const std::string wide = OwnPath("f32"), narrow = OwnPath("bf16");

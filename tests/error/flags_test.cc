@@ -48,8 +48,9 @@ TEST(Flags, AWordThatBelongsToNoFlagIsNamed) {
 TEST(Flags, ACommandThatIsMissingOrUnknownListsTheCommands) {
   const Scratch scratch;
   constexpr char kCommands[] =
-      " Commands are train, compile, bench, inspect, models, machines, doctor; `tatami "
-      "COMMAND "
+      " Commands are train, compile, bench, simulate, inspect, models, machines, "
+      "doctor; "
+      "`tatami COMMAND "
       "--help` explains one.";
   ExpectRefused(scratch, {}, kUsage,
                 absl::StrCat("E0101: a command is missing.", kCommands));
@@ -210,7 +211,9 @@ TEST(Flags, AFieldThatNoMachineHasIsNamedWithItsPlace) {
       "vector_flops_per_cycle, vector_bytes, sram_load_ports, sram_store_ports, "
       "sram_port_bytes, packet_bytes, link_packets_per_cycle, hop_cycles, "
       "die_edge_bytes_per_s, die_crossing_ns, tile_edge_bytes_per_s, "
-      "tile_crossing_ns, dram.";
+      "tile_crossing_ns, dram, pacing, superstep_start_ns, call_start_ns, "
+      "matrix_unit_rows, matrix_unit_cols, matrix_unit_depth, mesh_port_bytes, "
+      "baseline, unknown.";
   ExpectRefused(scratch, Train({"--machine", "m.textproto"}), kUsage, message);
   EXPECT_EQ(SampleOfPage("E0104"), message);
   scratch.Write("m.textproto", "name: 'mine'\nsram_bytes: lots\n");

@@ -1,5 +1,6 @@
 #include "tools/simulate/trace.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -29,6 +30,17 @@ nlohmann::json Event(const std::string& name, int track, double begin_ns, double
           {"dur", ns / 1e3}};
 }
 
+// Bytes alive at each tick, of the stage that has most then.
+std::vector<int64_t> FullestByTick(const Program& program) {
+  const int ticks = TicksOf(program).count;
+  std::vector<int64_t> fullest(ticks, 0);
+  for (int stage = 0; stage < program.stage_grid().count(); ++stage) {
+    const std::vector<int64_t> alive = BytesByTick(program, ticks, stage);
+    for (int t = 0; t < ticks; ++t) fullest[t] = std::max(fullest[t], alive[t]);
+  }
+  return fullest;
+}
+
 }  // namespace
 
 std::string ChromeTrace(const Program& program, const StepTime& time) {
@@ -42,7 +54,7 @@ std::string ChromeTrace(const Program& program, const StepTime& time) {
   events.push_back(TrackName(kExchangeTrack, "exchange"));
   events.push_back(TrackName(kComputeTrack, "compute"));
   events.push_back(TrackName(kBindingTrack, "bound by"));
-  const std::vector<int64_t> alive = BytesByTick(program, TicksOf(program).count);
+  const std::vector<int64_t> alive = FullestByTick(program);
   std::vector<size_t> first_tick;  // of each superstep
   size_t tick = 0;
   for (const Superstep& superstep : program.supersteps) {
