@@ -34,7 +34,7 @@ def main(model, batch, threads, rank, world, file):
         name, steps = line.split()
         if name not in trainers:
             torch.manual_seed(int(rank))  # each process has data of its own
-            trainer = Trainer(model, int(batch), FORMATS[name](model))
+            trainer = Trainer(model, int(batch), FORMATS[name](model), "f32")
             if world > 1:
                 trainer.net = DistributedDataParallel(trainer.net)
             trainers[name] = trainer
