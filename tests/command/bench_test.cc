@@ -142,13 +142,42 @@ TEST(BenchScaling, RefusesWhatCannotBeMeasured) {
       scratch, {"bench", "scaling", "--model", "drivenet-tiny", "--batch", "3"}, 2,
       "E0101: --batch 3 cannot be shared by 2 processes of PyTorch, which each "
       "take as many samples. Give a multiple of 2, or --against none.");
-  ExpectRefused(scratch, {"bench", "scaling", "--np", "2,1"}, 2,
-                "E0101: --np is a list of ascending numbers of ranks, as 1,2 or 1,2,4; "
-                "got '2,1'");
+  ExpectRefused(
+      scratch, {"bench", "scaling", "--np", "2,1"}, 2,
+      "E0101: --np is a list of ascending numbers, as 1,2 or 1,2,4; got '2,1'");
   ExpectRefused(
       scratch, {"bench", "scaling", "--machine", "d1_die"}, 2,
-      "E0101: --machine d1_die without --np: scaling is measured over ranks of "
-      "this computer, which emulate the machine. Add --np 1,2.");
+      "E0101: --machine d1_die wants --np, to measure over ranks of this computer "
+      "that emulate the machine, as --np 1,2; or --chips, to model more and more of "
+      "its dies, as --chips 1,25.");
+  ExpectRefused(scratch,
+                {"bench", "scaling", "--model", "drivenet-tiny", "--machine",
+                 "dojo_tile", "--chips", "1,7"},
+                2,
+                "E0101: machine 'dojo_tile' has no rectangle of 7 dies: it has 5 x 5. "
+                "Give --chips that are products of two such numbers.");
+}
+
+// A batch for each die: twice the samples, in a little more than the same time.
+TEST(BenchScaling, ModelsMoreDiesThanThereAreRanks) {
+  const Scratch scratch;
+  const Outcome outcome = RunTatami(
+      {"bench", "scaling", "--model", "resnet-tiny", "--machine", "dojo_tile",
+       "--precision", "bf16", "--batch", "4", "--chips", "1,4", "--weak", "--json"},
+      {.folder = scratch.path()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("modelled: weak scaling, batch 4 a die"));
+  const auto record = outcome.LastJson()["records"][0];
+  EXPECT_EQ(record["mode"], "modelled");
+  EXPECT_EQ(record["precision"], "bf16");
+  const auto& points = record["points"];
+  ASSERT_EQ(points.size(), 2);
+  const double one = points[0]["step_s"], four = points[1]["step_s"];
+  EXPECT_GE(four, one);
+  EXPECT_NEAR(points[1]["samples_per_s"], 16 / four, 1e-9 * 16 / four);
+  EXPECT_NEAR(points[1]["efficiency"], one / four, 1e-9);
+  EXPECT_LE(points[1]["efficiency_min"], points[1]["efficiency"]);
+  EXPECT_GE(points[1]["efficiency_max"], points[1]["efficiency"]);
 }
 
 // A mesh of an emulated machine is shared by the ranks, and wider where scaling is
