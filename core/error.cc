@@ -50,6 +50,7 @@ absl::StatusCode StatusCodeOf(ErrorCode code) {
       return absl::StatusCode::kDeadlineExceeded;
     case ErrorCode::kStorage:
     case ErrorCode::kLaunch:
+    case ErrorCode::kService:
       return absl::StatusCode::kUnavailable;
     case ErrorCode::kCheckpointMismatch:
       return absl::StatusCode::kFailedPrecondition;

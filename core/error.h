@@ -34,7 +34,8 @@ enum class ErrorCode : int {
   kNotFinite = 501,
   kDeadline = 601,
   kStorage = 602,
-  kLaunch = 603,  // mpirun missing or ranks disagree
+  kLaunch = 603,   // mpirun missing or ranks disagree
+  kService = 604,  // the job service cannot be reached or started
   kCheckpointCorrupt = 701,
   kCheckpointMismatch = 702,
 };

@@ -29,6 +29,7 @@ const Expected kAll[] = {
     {ErrorCode::kDeadline, "E0601", 6, absl::StatusCode::kDeadlineExceeded},
     {ErrorCode::kStorage, "E0602", 6, absl::StatusCode::kUnavailable},
     {ErrorCode::kLaunch, "E0603", 6, absl::StatusCode::kUnavailable},
+    {ErrorCode::kService, "E0604", 6, absl::StatusCode::kUnavailable},
     {ErrorCode::kCheckpointCorrupt, "E0701", 7, absl::StatusCode::kDataLoss},
     {ErrorCode::kCheckpointMismatch, "E0702", 7, absl::StatusCode::kFailedPrecondition},
 };

@@ -48,8 +48,8 @@ TEST(Flags, AWordThatBelongsToNoFlagIsNamed) {
 TEST(Flags, ACommandThatIsMissingOrUnknownListsTheCommands) {
   const Scratch scratch;
   constexpr char kCommands[] =
-      " Commands are train, compile, bench, simulate, inspect, models, machines, "
-      "doctor; "
+      " Commands are train, compile, bench, simulate, serve, submit, jobs, describe, "
+      "logs, cancel, resume, wait, nodes, drain, inspect, models, machines, doctor; "
       "`tatami COMMAND "
       "--help` explains one.";
   ExpectRefused(scratch, {}, kUsage,

@@ -30,6 +30,11 @@ void AddBenchGpuCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddServeCommand(CLI::App& app, CommandOutcome& outcome);
+void AddRunAttemptCommand(CLI::App& app, CommandOutcome& outcome);
+void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome);
+// jobs, describe, logs, cancel, resume, wait, nodes, drain
+void AddJobCommands(CLI::App& app, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);

@@ -40,6 +40,10 @@ int Main(int argc, char** argv) {
   AddCompileCommand(app, outcome);
   AddBenchCommand(app, outcome);
   AddSimulateCommand(app, outcome);
+  AddServeCommand(app, outcome);
+  AddRunAttemptCommand(app, outcome);
+  AddSubmitCommand(app, outcome);
+  AddJobCommands(app, outcome);
   AddInspectCommand(app, outcome);
   AddModelsCommand(app, outcome);
   AddMachinesCommand(app, outcome);

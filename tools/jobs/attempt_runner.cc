@@ -1,0 +1,191 @@
+#include "tools/jobs/attempt_runner.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+#include "runtime/storage.h"
+
+namespace tatami::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kTagName[] = "TATAMI_ATTEMPT";
+constexpr int kKillRounds = 100;  // of 50 ms
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+absl::Status WriteWhole(const std::string& path, const std::string& text) {
+  PosixStorage storage;
+  const std::string temp = path + ".new";
+  TATAMI_RETURN_IF_ERROR(storage.Write(temp, {AsBytes(text)}));
+  TATAMI_RETURN_IF_ERROR(storage.Sync(temp));
+  return storage.Rename(temp, path);
+}
+
+// Clock ticks after boot, which tell a process from a later one of the same number; ""
+// when there is none, or it has ended and waits to be buried.
+std::string StartOf(pid_t pid) {
+  const std::string stat = ReadAll(absl::StrCat("/proc/", pid, "/stat"));
+  const size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return "";
+  const std::vector<std::string> words =
+      absl::StrSplit(stat.substr(name_end + 1), ' ', absl::SkipEmpty());
+  // Fields 3 (state) and 22 (start) of proc(5); words[0] is field 3.
+  return words.size() > 19 && words[0] != "Z" ? words[19] : "";
+}
+
+volatile std::sig_atomic_t child_pid = 0;
+void PassOn(int signal) {
+  if (child_pid > 0) kill(child_pid, signal);
+}
+
+int WaitFor(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return 127;
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// In the child: becomes the command, and ends with the runner.
+[[noreturn]] void Become(std::vector<std::string> words, int log) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE}) {
+    std::signal(number, SIG_DFL);
+  }
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, 0);
+  dup2(log, 1);
+  dup2(log, 2);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(argv[0], argv.data());
+  dprintf(2, "tatami: cannot start %s: %s\n", argv[0], std::strerror(errno));
+  _exit(127);
+}
+
+int Work(const std::string& folder) {
+  setsid();
+  fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
+  close_range(kLockDescriptor + 1, ~0U, 0);
+  const auto spec =
+      nlohmann::json::parse(ReadAll(folder + "/command.json"), nullptr, false);
+  if (spec.is_discarded()) return 1;
+  const auto words = spec.at("command").get<std::vector<std::string>>();
+  const int log = open(spec.at("log").get<std::string>().c_str(),
+                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (log < 0 || words.empty()) return 1;
+  if (!WriteWhole(folder + "/runner", absl::StrCat(getpid(), " ", StartOf(getpid())))
+           .ok()) {
+    return 1;
+  }
+  const pid_t child = fork();
+  if (child < 0) return 1;
+  if (child == 0) Become(words, log);
+  child_pid = child;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+    std::signal(number, PassOn);
+  }
+  const int code = WaitFor(child);
+  child_pid = 0;
+  const absl::StatusOr<int> killed = KillTagged(AttemptTag(folder));
+  const nlohmann::json exit = {{"code", code},
+                               {"left_behind", killed.ok() ? *killed : -1}};
+  return WriteWhole(folder + "/exit.json", exit.dump() + "\n").ok() ? 0 : 1;
+}
+
+// Processes that carry the tag, other than this one.
+std::set<pid_t> Tagged(absl::string_view tag) {
+  std::set<pid_t> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    int pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) continue;
+    if (pid == getpid() || StartOf(pid).empty()) continue;
+    const std::string environment = ReadAll(entry.path().string() + "/environ");
+    const std::vector<absl::string_view> words = absl::StrSplit(environment, '\0');
+    if (std::find(words.begin(), words.end(), tag) != words.end()) found.insert(pid);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string LogPath(const std::string& job_folder) { return job_folder + "/log.txt"; }
+
+std::string AttemptFolder(const Attempt& attempt) {
+  return absl::StrCat(attempt.folder, "/attempts/", attempt.number);
+}
+
+std::string AttemptTag(absl::string_view attempt_folder) {
+  return absl::StrCat(kTagName, "=", attempt_folder);
+}
+
+absl::Status PrepareAttempt(const Attempt& attempt) {
+  PosixStorage storage;
+  TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(AttemptFolder(attempt)));
+  const nlohmann::json spec = {{"command", attempt.command},
+                               {"log", LogPath(attempt.folder)}};
+  return WriteWhole(AttemptFolder(attempt) + "/command.json", spec.dump(1) + "\n");
+}
+
+std::optional<int> ReadExitCode(const Attempt& attempt) {
+  const auto exit = nlohmann::json::parse(
+      ReadAll(AttemptFolder(attempt) + "/exit.json"), nullptr, false);
+  if (exit.is_discarded() || !exit.contains("code")) return std::nullopt;
+  return exit["code"].get<int>();
+}
+
+pid_t RunnerProcess(const Attempt& attempt) {
+  const std::vector<std::string> words =
+      absl::StrSplit(ReadAll(AttemptFolder(attempt) + "/runner"), ' ');
+  int pid = 0;
+  if (words.size() != 2 || !absl::SimpleAtoi(words[0], &pid)) return 0;
+  return StartOf(pid) == words[1] ? pid : 0;
+}
+
+int RunAttempt(const std::string& attempt_folder) {
+  const pid_t worker = fork();
+  if (worker < 0) return 1;
+  return worker > 0 ? 0 : Work(attempt_folder);
+}
+
+absl::StatusOr<int> KillTagged(absl::string_view tag) {
+  std::set<pid_t> all;
+  for (int round = 0; round < kKillRounds; ++round) {
+    const std::set<pid_t> alive = Tagged(tag);
+    if (alive.empty()) return static_cast<int>(all.size());
+    for (const pid_t pid : alive) kill(pid, SIGKILL);
+    all.insert(alive.begin(), alive.end());
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  return MakeError(ErrorCode::kLaunch,
+                   absl::StrCat("processes of ", tag,
+                                " live on after SIGKILL; they may hang in the kernel. "
+                                "See `ps` and the disks that they use."));
+}
+
+}  // namespace tatami::jobs

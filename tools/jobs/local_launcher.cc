@@ -1,0 +1,110 @@
+#include "tools/jobs/local_launcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/error.h"
+#include "core/status_macros.h"
+#include "tools/jobs/attempt_runner.h"
+
+namespace tatami::jobs {
+namespace {
+
+// The lock of a job's folder, held while this lives or, once handed on, while the
+// runner does.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : fd_(open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    held_ = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0;
+  }
+  ~FolderLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  bool held() const { return held_; }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+  bool held_ = false;
+};
+
+// Our environment with the tag of the attempt in place of one that may be there.
+std::vector<std::string> EnvironmentWith(const std::string& tag) {
+  const std::string name = tag.substr(0, tag.find('=') + 1);
+  std::vector<std::string> words = {tag};
+  for (char** word = environ; *word != nullptr; ++word) {
+    if (!absl::StartsWith(*word, name)) words.emplace_back(*word);
+  }
+  return words;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+}  // namespace
+
+absl::Status LocalLauncher::Launch(const Attempt& attempt) {
+  TATAMI_RETURN_IF_ERROR(PrepareAttempt(attempt));
+  const FolderLock lock(attempt.folder);
+  if (!lock.held()) {
+    return MakeError(ErrorCode::kLaunch,
+                     absl::StrCat("another attempt of job ", attempt.job,
+                                  " is alive; it holds '", attempt.folder, "/lock'."));
+  }
+  std::vector<std::string> words = runner_;
+  words.push_back(AttemptFolder(attempt));
+  std::vector<std::string> environment =
+      EnvironmentWith(AttemptTag(AttemptFolder(attempt)));
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, lock.fd(), kLockDescriptor);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr,
+                                Pointers(words).data(), Pointers(environment).data());
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  while (error == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (error == 0 && status == 0) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kLaunch,
+      absl::StrCat("cannot start ", words[0], " for job ", attempt.job, ": ",
+                   error != 0 ? std::strerror(error) : "it ended at once", "."));
+}
+
+absl::StatusOr<AttemptState> LocalLauncher::Poll(const Attempt& attempt) {
+  // The lock first: a runner that ends in between has written how.
+  const FolderLock lock(attempt.folder);
+  if (!lock.held()) return AttemptState{AttemptStatus::kRunning, 0};
+  const std::optional<int> code = ReadExitCode(attempt);
+  if (code) return AttemptState{AttemptStatus::kEnded, *code};
+  return AttemptState{AttemptStatus::kLost, 0};
+}
+
+absl::Status LocalLauncher::AskToEnd(const Attempt& attempt) {
+  const pid_t runner = RunnerProcess(attempt);
+  if (runner > 0) kill(runner, SIGTERM);
+  return absl::OkStatus();
+}
+
+absl::Status LocalLauncher::Kill(const Attempt& attempt) {
+  return KillTagged(AttemptTag(AttemptFolder(attempt))).status();
+}
+
+}  // namespace tatami::jobs
