@@ -102,6 +102,16 @@ class EmulatorImpl : public Emulator {
     return absl::NotFoundError(absl::StrCat("the program has no state '", name, "'"));
   }
 
+  std::vector<absl::Span<std::byte>> NodeStates(int64_t hosted) override {
+    std::vector<absl::Span<std::byte>> states;
+    for (const ProgramState& state : program_->states) {
+      const int64_t bytes = program_->BytesAt(state.buffer, Coord(hosted));
+      states.push_back(bytes == 0 ? absl::Span<std::byte>()
+                                  : absl::MakeSpan(Data(state.buffer, hosted), bytes));
+    }
+    return states;
+  }
+
   absl::Status Feed(absl::string_view input,
                     absl::Span<const std::byte> bytes) override {
     const auto known = inputs_.find(std::string(input));

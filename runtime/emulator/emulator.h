@@ -66,6 +66,10 @@ class Emulator {
   // nodes that hold parts of it. Every rank passes the same bytes.
   virtual absl::Status WriteState(absl::string_view name,
                                   absl::Span<const std::byte> bytes) = 0;
+  // Where the states of one node hosted here, counted from 0, lie in its SRAM: in the
+  // order of Program::states, an empty span for what it holds nothing of. They may be
+  // read and written between two steps, as long as the emulator lives.
+  virtual std::vector<absl::Span<std::byte>> NodeStates(int64_t hosted) = 0;
   // Keeps the bytes of a whole input in host memory, which stands for the DRAM of the
   // machine's interface cards; the step writes each part to the nodes when it is due.
   virtual absl::Status Feed(absl::string_view input,

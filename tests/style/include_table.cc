@@ -47,7 +47,7 @@ const std::vector<Library>& Libraries() {
       {"png.h", {"runtime/ingest/"}},
       {"mpi.h", {"runtime/transport_mpi.cc"}},
       {"nlohmann/", {"runtime/checkpoint/", "runtime/trainer/", "tools/", "tests/"}},
-      {"xxhash.h", {"runtime/checkpoint/"}},
+      {"xxhash.h", {"runtime/checkpoint/", "runtime/recovery/"}},
   };
   return *kLibraries;
 }
