@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "runtime/trainer/append_file.h"
 
@@ -20,9 +22,10 @@ struct Metric {
 };
 
 struct MetricsWriterOptions {
-  // A resumed run gives the step of its checkpoint: lines up to and including it are
+  // A resumed run gives the step it goes on from: lines up to and including it are
   // kept, later ones (which the run will write again) and a last line cut short are
-  // dropped. Without it the file starts empty.
+  // dropped. A line of that step which is there already is not written twice. Without
+  // it the file starts empty.
   std::optional<int64_t> resume_step;
 };
 
@@ -38,10 +41,15 @@ class MetricsWriter {
   // back bit for bit; NaN and infinities, which JSON lacks, become null.
   absl::Status Write(int64_t step, absl::Span<const Metric> metrics);
 
+  // What lines of the resumed step say of `name`; nullopt where none does.
+  std::optional<double> Kept(absl::string_view name) const;
+
  private:
-  explicit MetricsWriter(std::unique_ptr<AppendFile> file) : file_(std::move(file)) {}
+  MetricsWriter(std::unique_ptr<AppendFile> file, std::set<std::string> kept)
+      : file_(std::move(file)), kept_(std::move(kept)) {}
 
   std::unique_ptr<AppendFile> file_;
+  std::set<std::string> kept_;  // lines of the resumed step
 };
 
 }  // namespace tatami

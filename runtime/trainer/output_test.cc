@@ -101,6 +101,29 @@ TEST_F(OutputTest, AResumedRunDropsTheLinesItWillWriteAgain) {
   EXPECT_EQ(Text(path), "");
 }
 
+// A run that died after its last step measures again what stands there.
+TEST_F(OutputTest, ALineOfTheResumedStepIsNotWrittenTwice) {
+  const std::string path = dir_ + "/metrics.jsonl";
+  {
+    auto writer = MetricsWriter::Open(path);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    EXPECT_EQ((*writer)->Kept("loss"), std::nullopt);
+    ASSERT_TRUE((*writer)->Write(1, {{"loss", 0.5}}).ok());
+    ASSERT_TRUE((*writer)->Write(2, {{"loss", 0.1}, {"rate", 3}}).ok());
+    ASSERT_TRUE((*writer)->Write(2, {{"psnr", 20}}).ok());
+  }
+  const std::string whole = Text(path);
+  auto writer = MetricsWriter::Open(path, {.resume_step = 2});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  EXPECT_EQ((*writer)->Kept("loss"), std::optional<double>(0.1));
+  EXPECT_EQ((*writer)->Kept("psnr"), std::optional<double>(20));
+  EXPECT_EQ((*writer)->Kept("none"), std::nullopt);
+  ASSERT_TRUE((*writer)->Write(2, {{"psnr", 20}}).ok());
+  EXPECT_EQ(Text(path), whole);
+  ASSERT_TRUE((*writer)->Write(2, {{"psnr", 21}}).ok());
+  EXPECT_EQ(Text(path), whole + "{\"step\":2,\"psnr\":21.0}\n");
+}
+
 TEST_F(OutputTest, AFullDiskAndABadPathAreStorageErrors) {
   auto writer = MetricsWriter::Open("/dev/full");
   if (writer.ok()) {

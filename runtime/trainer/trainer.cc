@@ -16,6 +16,8 @@
 #include "runtime/trainer/evaluation.h"
 #include "runtime/trainer/metrics_writer.h"
 #include "runtime/trainer/progress.h"
+#include "runtime/trainer/run_start.h"
+#include "runtime/trainer/summary_file.h"
 #include "runtime/trainer/tensorboard_writer.h"
 
 namespace tatami {
@@ -38,14 +40,21 @@ class TrainingRun {
     TATAMI_ASSIGN_OR_RETURN(emulator_,
                             Emulator::Create(train, transport_, options_.emulator));
     evaluate_ = std::move(evaluate);
-    TATAMI_RETURN_IF_ERROR(LoadStates());
+    TATAMI_RETURN_IF_ERROR(Start());
     TATAMI_RETURN_IF_ERROR(OpenOutputs());
     TATAMI_RETURN_IF_ERROR(Steps());
-    TATAMI_RETURN_IF_ERROR(Measure(options_.steps));
-    TATAMI_RETURN_IF_ERROR(SaveStates(options_.steps));
+    if (!summary_.stopped) TATAMI_RETURN_IF_ERROR(Measure(done_));
+    TATAMI_RETURN_IF_ERROR(SaveStates(done_));
     TATAMI_RETURN_IF_ERROR(last_save_);  // nobody goes on: the weights are lost
-    summary_.steps = options_.steps;
+    summary_.steps = done_;
     summary_.times = emulator_->times();
+    if (writes()) {
+      TATAMI_RETURN_IF_ERROR(WriteSummaryFile(storage_, options_.run_dir, summary_));
+    }
+    if (snapshots_ != nullptr) {
+      TATAMI_RETURN_IF_ERROR(WaitForRoot());  // who has saved all they are for
+      TATAMI_RETURN_IF_ERROR(snapshots_->Remove());
+    }
     return std::move(summary_);
   }
 
@@ -53,96 +62,42 @@ class TrainingRun {
   bool root() const { return transport_.rank() == 0; }
   bool writes() const { return root() && !options_.run_dir.empty(); }
 
-  // From the newest good checkpoint when resuming, else from the seed.
-  absl::Status LoadStates() {
-    const Program& p = emulator_->program();
-    std::map<std::string, const NamedTensor*> found;
-    LatestCheckpointResult latest;
-    if (options_.resume) {
-      TATAMI_ASSIGN_OR_RETURN(latest, LatestCheckpoint(storage_, options_.run_dir));
-      for (const std::string& warning : latest.warnings) Say(warning);
-      if (!latest.checkpoint) {
-        return MakeError(ErrorCode::kCheckpointMismatch,
-                         absl::StrCat("'", options_.run_dir,
-                                      "' holds no checkpoint to resume from. Start "
-                                      "without --resume, or give --out the folder of "
-                                      "the run to go on with."));
-      }
-      std::vector<std::pair<std::string, TensorType>> expected;
-      for (const ProgramState& s : p.states)
-        expected.emplace_back(s.name, TypeOf(p, s));
-      TATAMI_RETURN_IF_ERROR(
-          CheckCheckpointMatches(*latest.checkpoint, options_.model, expected),
-          latest.path);
-      for (const NamedTensor& t : latest.checkpoint->tensors) found[t.name] = &t;
-      TATAMI_RETURN_IF_ERROR(CheckGoesOn(*latest.checkpoint), latest.path);
-      first_step_ = saved_step_ = latest.checkpoint->step;
-      Say(absl::StrCat("resumed ", latest.path, " after step ", first_step_));
+  // Where it goes on; what is said of it.
+  absl::Status Start() {
+    if (!options_.snapshot_dir.empty()) {
+      TATAMI_ASSIGN_OR_RETURN(
+          snapshots_, MakeSnapshots(*emulator_, transport_, storage_, options_));
     }
-    TATAMI_RETURN_IF_ERROR(CheckRunDirIsFree());
-    for (const ProgramState& s : p.states) {
-      const auto it = found.find(s.name);
-      TATAMI_RETURN_IF_ERROR(emulator_->WriteState(
-          s.name, it == found.end() ? InitialState(s, TypeOf(p, s), options_.seed)
-                                    : it->second->data));
-    }
+    TATAMI_ASSIGN_OR_RETURN(start_, LoadStates(*emulator_, transport_, storage_,
+                                               snapshots_.get(), options_));
+    if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Begin(start_.step));
+    saved_step_ = start_.checkpoint_step;
+    done_ = start_.step;
+    summary_.total_steps = options_.steps;
+    summary_.resumed = start_.source;
+    summary_.resumed_step = start_.step;
+    for (const std::string& remark : start_.remarks) Say(remark);
     return absl::OkStatus();
-  }
-
-  // A resumed run draws the clips that the first would have drawn.
-  absl::Status CheckGoesOn(const Checkpoint& checkpoint) const {
-    if (checkpoint.seed != options_.seed) {
-      return MakeError(ErrorCode::kCheckpointMismatch,
-                       absl::StrCat("the run was started with --seed ", checkpoint.seed,
-                                    " and is to go on with ", options_.seed,
-                                    ", which draws other clips. Give --seed ",
-                                    checkpoint.seed, "."));
-    }
-    if (checkpoint.step > options_.steps) {
-      return MakeError(ErrorCode::kBadFlag,
-                       absl::StrCat("--steps ", options_.steps,
-                                    " lies behind the newest checkpoint, of step ",
-                                    checkpoint.step, ". Give more steps."));
-    }
-    return absl::OkStatus();
-  }
-
-  // A new run among the checkpoints of an older one would lose its own to the limit on
-  // their number, and a resume would take the older one's.
-  absl::Status CheckRunDirIsFree() const {
-    if (!writes() || options_.resume) return absl::OkStatus();
-    TATAMI_ASSIGN_OR_RETURN(const std::vector<int64_t> steps,
-                            CheckpointSteps(storage_, options_.run_dir));
-    if (steps.empty()) return absl::OkStatus();
-    if (options_.overwrite) {
-      for (const int64_t step : steps) {
-        TATAMI_RETURN_IF_ERROR(storage_.Remove(CheckpointPath(options_.run_dir, step)));
-      }
-      return absl::OkStatus();
-    }
-    return MakeError(
-        ErrorCode::kBadFlag,
-        absl::StrCat("'", options_.run_dir, "' holds checkpoints up to step ",
-                     steps.back(),
-                     ". Go on with --resume, give another --out, or remove them with "
-                     "--overwrite."));
   }
 
   absl::Status OpenOutputs() {
     progress_.emplace(stderr, ProgressOptions{.style = ProgressStyleOf(stderr),
-                                              .first_step = first_step_,
+                                              .first_step = start_.step,
                                               .total_steps = options_.steps,
                                               .samples_per_step = options_.batch,
                                               .plain_every_steps = std::max<int64_t>(
                                                   1, options_.steps / 20)});
     if (!writes()) return absl::OkStatus();
     TATAMI_RETURN_IF_ERROR(storage_.MakeDirectory(options_.run_dir));
+    TATAMI_RETURN_IF_ERROR(RemoveSummaryFile(storage_, options_.run_dir));
     TATAMI_ASSIGN_OR_RETURN(
-        metrics_,
-        MetricsWriter::Open(
-            options_.run_dir + "/metrics.jsonl",
-            {.resume_step = options_.resume ? std::optional<int64_t>(first_step_)
-                                            : std::nullopt}));
+        metrics_, MetricsWriter::Open(
+                      options_.run_dir + "/metrics.jsonl",
+                      {.resume_step = start_.source == StartSource::kSeed
+                                          ? std::nullopt
+                                          : std::optional<int64_t>(start_.step)}));
+    // Of a run that was resumed after its last step.
+    summary_.loss = metrics_->Kept("train/loss").value_or(0);
     TATAMI_ASSIGN_OR_RETURN(tensorboard_,
                             TensorboardWriter::Open(options_.run_dir, NowSeconds()));
     return absl::OkStatus();
@@ -156,30 +111,44 @@ class TrainingRun {
                                    .begin = 0,
                                    .end = options_.batch});
         },
-        {.first_step = first_step_, .capacity = 2});
+        {.first_step = start_.step, .capacity = 2});
     const double start = NowSeconds();
-    for (int64_t step = first_step_; step < options_.steps; ++step) {
+    while (done_ < options_.steps && !summary_.stopped) {
       TATAMI_ASSIGN_OR_RETURN(const ClipBatch batch, batches.Next());
-      TATAMI_RETURN_IF_ERROR(Step(step, batch));
-      const int64_t done = step + 1;
-      if (done == options_.steps) break;
-      if (options_.evaluate_every > 0 && done % options_.evaluate_every == 0) {
-        TATAMI_RETURN_IF_ERROR(Measure(done));
-        TATAMI_RETURN_IF_ERROR(WaitForRoot());
-      }
-      if (options_.checkpoint_every > 0 && done % options_.checkpoint_every == 0) {
-        TATAMI_RETURN_IF_ERROR(SaveStates(done));
-        TATAMI_RETURN_IF_ERROR(WaitForRoot());
-      }
+      TATAMI_RETURN_IF_ERROR(Step(done_, batch));
+      ++done_;
+      if (done_ < options_.steps) TATAMI_RETURN_IF_ERROR(AfterStep());
     }
     progress_->Finish();
     const double seconds = std::max(1e-9, NowSeconds() - start);
-    const auto samples =
-        static_cast<double>((options_.steps - first_step_) * options_.batch);
+    const auto samples = static_cast<double>((done_ - start_.step) * options_.batch);
     summary_.samples_per_s = samples / seconds;
     summary_.data_wait_share =
         static_cast<double>(batches.wait_ns_total()) * 1e-9 / seconds;
     return absl::OkStatus();
+  }
+
+  // The snapshot comes last: a run that goes on from it has what the step wrote, and
+  // one that dies before does the step again.
+  absl::Status AfterStep() {
+    if (options_.evaluate_every > 0 && done_ % options_.evaluate_every == 0) {
+      TATAMI_RETURN_IF_ERROR(Measure(done_));
+      TATAMI_RETURN_IF_ERROR(WaitForRoot());
+    }
+    if (summary_.stopped)
+      return absl::OkStatus();  // a checkpoint is written at the end
+    if (options_.checkpoint_every > 0 && done_ % options_.checkpoint_every == 0) {
+      TATAMI_RETURN_IF_ERROR(SaveStates(done_));
+      TATAMI_RETURN_IF_ERROR(WaitForRoot());
+    }
+    if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Write(done_));
+    return absl::OkStatus();
+  }
+
+  // Rank 0's decision, which the others hear with the loss.
+  bool IsToStop() const {
+    return (options_.stop_requested && options_.stop_requested()) ||
+           absl::Now() >= options_.stop_at;
   }
 
   // After what rank 0 does alone, on a disk that may be slow: a broadcast waits longer
@@ -201,10 +170,14 @@ class TrainingRun {
     TATAMI_RETURN_IF_ERROR(FeedScalar("step", static_cast<double>(step + 1)));
     TATAMI_RETURN_IF_ERROR(emulator_->Step(), absl::StrCat("step ", step + 1));
     TATAMI_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, emulator_->Fetch("loss"));
+    if (root()) bytes.push_back(std::byte{IsToStop()});
     TATAMI_RETURN_IF_ERROR(transport_.BroadcastFromRoot(bytes));
     float loss = 0;
     std::memcpy(&loss, bytes.data(), sizeof loss);
+    summary_.stopped = step + 1 < options_.steps && bytes.back() == std::byte{1};
     if (!std::isfinite(loss)) {
+      // Their weights lead here again, and a checkpoint may not.
+      if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Remove());
       return MakeError(
           ErrorCode::kNotFinite,
           absl::StrCat(
@@ -287,7 +260,7 @@ class TrainingRun {
     if (!writes()) return absl::OkStatus();
     const absl::Status saved = SaveCheckpoint(storage_, options_.run_dir, checkpoint);
     last_save_ = saved;
-    if (!saved.ok() && step == options_.steps) {
+    if (!saved.ok() && (step == options_.steps || summary_.stopped)) {
       last_save_ = Annotate(
           saved, absl::StrCat("the weights of the last step, ", step, ", are lost; ",
                               saved_step_ > 0
@@ -337,7 +310,9 @@ class TrainingRun {
   const TrainerOptions& options_;
   std::unique_ptr<Emulator> emulator_, evaluator_;
   std::shared_ptr<const Program> evaluate_;
-  int64_t first_step_ = 0;
+  std::unique_ptr<StepSnapshots> snapshots_;
+  StartPoint start_;
+  int64_t done_ = 0;  // steps
   absl::Status last_save_;
   int64_t saved_step_ = 0;  // of the newest good checkpoint; 0 when there is none
   std::optional<Progress> progress_;

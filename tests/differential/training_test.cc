@@ -62,7 +62,7 @@ struct Hosting {
 };
 struct Stretch {
   int64_t until = kSteps;
-  bool resume = false;
+  RunStart start = RunStart::kNew;
   std::string run_dir;
 };
 
@@ -73,7 +73,7 @@ absl::StatusOr<TrainSummary> RunRanks(const Job& job, const Hosting& hosting,
                          .steps = stretch.until,
                          .batch = kBatch,
                          .checkpoint_every = kStop,
-                         .resume = stretch.resume,
+                         .start = stretch.start,
                          .emulator = {.threads = hosting.threads}};
   options.schedule = {
       .kind = ScheduleKind::kOneCycle, .base_rate = 4e-3, .total_steps = kSteps};
@@ -162,7 +162,7 @@ TEST_F(Training, StopAndResumeOnAnotherRankCountDoNotChangeABit) {
     EXPECT_NE(first->weights_hash, want_->weights_hash) << what;
     ::testing::internal::CaptureStderr();
     const auto second =
-        RunRanks(*job_, {.ranks = after}, {.resume = true, .run_dir = dir});
+        RunRanks(*job_, {.ranks = after}, {.start = RunStart::kResume, .run_dir = dir});
     const std::string said = ::testing::internal::GetCapturedStderr();
     ExpectSame(second, what);
     // A run that began anew would reach the same weights: its first step tells.

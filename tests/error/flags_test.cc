@@ -88,8 +88,28 @@ TEST(Flags, AValueOutOfRangeIsShownWithItsRange) {
   refused("--seed", "-1", "at least 0");
   refused("--checkpoint_every", "-1", "at least 0");
   refused("--clip_norm", "nan", "at least 0");
+  refused("--deadline", "0", "a finite number above 0");
   refused("--learning_rate", "0", "a finite number above 0");
   refused("--learning_rate", "inf", "a finite number above 0");
+}
+
+TEST(Flags, ARunIsBegunInOneWay) {
+  for (const auto& two : {std::pair("--resume", "--overwrite"),
+                          {"--resume", "--resume_if_any"},
+                          {"--resume_if_any", "--overwrite"}}) {
+    ExpectRefused(Scratch(), Train({two.first, two.second}), kUsage,
+                  "E0101: --resume, --resume_if_any and --overwrite say different "
+                  "things about an earlier run in --out. Give one of them.");
+  }
+}
+
+TEST(Flags, ATimeLimitIsATimeWithItsUnit) {
+  for (const std::string limit : {"90", "0s", "-5m", "soon"}) {
+    ExpectRefused(Scratch(), Train({"--time_limit", limit}), kUsage,
+                  absl::StrCat("E0101: --time_limit '", limit,
+                               "' is no time above zero; give one as 90s, 45m or "
+                               "1h30m."));
+  }
 }
 
 TEST(Flags, MicroBatchesThatAreNoEqualPartsGetTheNearestThatAre) {

@@ -24,16 +24,23 @@ namespace {
 constexpr int kExitCodeMax = 7;
 
 volatile std::sig_atomic_t child_pid = 0;
+volatile std::sig_atomic_t first_term_as = SIGTERM;
 void PassOn(int signal) {
   if (child_pid > 0) kill(child_pid, signal);
+}
+void PassOnTerm(int /*signal*/) {
+  PassOn(first_term_as);
+  first_term_as = SIGTERM;
 }
 
 // Waits for a child. It has Ctrl-C from the terminal itself; other requests to end are
 // passed on, so that no rank is left behind.
-int WaitFor(pid_t pid) {
+int WaitFor(pid_t pid, TermSignal term) {
   child_pid = pid;
+  first_term_as = term == TermSignal::kAsUsr1 ? SIGUSR1 : SIGTERM;
   std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGTERM, PassOn);
+  std::signal(SIGTERM, PassOnTerm);
+  if (term == TermSignal::kAsUsr1) std::signal(SIGUSR1, PassOn);
   std::signal(SIGHUP, PassOn);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -95,7 +102,8 @@ std::vector<std::string> UnderMpirun(int ranks, int threads,
 }
 
 absl::StatusOr<int> RunToItsEnd(std::vector<std::string> words,
-                                absl::string_view purpose, absl::string_view remedy) {
+                                absl::string_view purpose, absl::string_view remedy,
+                                TermSignal term) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -107,16 +115,17 @@ absl::StatusOr<int> RunToItsEnd(std::vector<std::string> words,
                      absl::StrCat("cannot start ", words[0], purpose, ": ",
                                   std::strerror(error), ". ", remedy));
   }
-  return WaitFor(pid);
+  return WaitFor(pid, term);
 }
 
-absl::StatusOr<int> RunUnderMpirun(int ranks, int threads) {
+absl::StatusOr<int> RunUnderMpirun(int ranks, int threads, TermSignal term) {
   std::vector<std::string> words = UnderMpirun(ranks, threads, OwnCommandLine());
   TATAMI_ASSIGN_OR_RETURN(
       const int code,
       RunToItsEnd(std::move(words), absl::StrCat(" for --np ", ranks),
                   "Install Open MPI (Debian: apt-get install openmpi-bin) or use "
-                  "--np 1."));
+                  "--np 1.",
+                  term));
   if (code > kExitCodeMax) return RankEnded(ranks, code);
   return code;
 }

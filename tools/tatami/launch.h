@@ -14,11 +14,19 @@ namespace tatami {
 // The words of this process's command line.
 std::vector<std::string> OwnCommandLine();
 
+// What becomes of a first SIGTERM of this process; a second goes to the program as it
+// is.
+enum class TermSignal {
+  kPassOn,
+  kAsUsr1,  // mpirun ends its ranks at SIGTERM but passes SIGUSR1 on to them
+};
+
 // Starts a program, its output as this one's, and waits for its end: its exit code, or
 // 128 + the signal that ended it. E0603 when it cannot start, with what it was for and
 // what to do then.
 absl::StatusOr<int> RunToItsEnd(std::vector<std::string> words,
-                                absl::string_view purpose, absl::string_view remedy);
+                                absl::string_view purpose, absl::string_view remedy,
+                                TermSignal term = TermSignal::kPassOn);
 
 // `ranks` copies of `command` under mpirun, as words; lets root start it.
 std::vector<std::string> UnderMpirun(int ranks, int threads,
@@ -26,8 +34,9 @@ std::vector<std::string> UnderMpirun(int ranks, int threads,
 
 // Runs mpirun with `ranks` copies of this process and waits for it. Returns the exit
 // code of the ranks, which have then told what there was to tell. E0603 when mpirun
-// cannot start or a rank was ended by a signal.
-absl::StatusOr<int> RunUnderMpirun(int ranks, int threads);
+// cannot start or a rank was ended by a signal. With kAsUsr1 the ranks handle SIGUSR1.
+absl::StatusOr<int> RunUnderMpirun(int ranks, int threads,
+                                   TermSignal term = TermSignal::kPassOn);
 
 // MPI's transport under mpirun, else the only rank there is. E0101 when --np is above 1
 // and not what mpirun started.

@@ -8,10 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "ops/kernels/instruction_set.h"
 #include "runtime/ingest/clip_dataset.h"
+#include "runtime/trainer/summary_file.h"
 #include "runtime/trainer/trainer.h"
 #include "runtime/transport_mpi.h"
 #include "tools/tatami/commands.h"
@@ -19,6 +21,7 @@
 #include "tools/tatami/model_flags.h"
 #include "tools/tatami/parse_failure.h"
 #include "tools/tatami/remedies.h"
+#include "tools/tatami/stop_signals.h"
 
 namespace tatami {
 namespace {
@@ -31,7 +34,9 @@ struct TrainFlags {
   int64_t steps = 0, checkpoint_every = 100, evaluate_every = 0;
   uint64_t seed = 1;
   double learning_rate = 0, weight_decay = -1, clip_norm = 0;
-  bool resume = false, overwrite = false, json = false;
+  bool resume = false, resume_if_any = false, overwrite = false, json = false;
+  std::string snapshots, time_limit;
+  double deadline_s = 120;
 };
 
 // A steering label belongs to a clip's last frame, so every window that ends in a
@@ -64,6 +69,30 @@ absl::Status CheckCycleHasRoom(const TrainerOptions& options) {
                    ". Use more steps or --schedule constant."));
 }
 
+absl::StatusOr<RunStart> StartOf(const TrainFlags& flags) {
+  if (flags.resume + flags.resume_if_any + flags.overwrite > 1) {
+    return MakeError(ErrorCode::kBadFlag,
+                     "--resume, --resume_if_any and --overwrite say different things "
+                     "about an earlier run in --out. Give one of them.");
+  }
+  if (flags.overwrite) return RunStart::kOverwrite;
+  if (flags.resume_if_any) return RunStart::kResumeIfAny;
+  return flags.resume ? RunStart::kResume : RunStart::kNew;
+}
+
+// Counted from the start of the command: what it was told to take in all.
+absl::StatusOr<absl::Time> StopAt(const TrainFlags& flags, absl::Time start) {
+  if (flags.time_limit.empty()) return absl::InfiniteFuture();
+  absl::Duration limit;
+  if (!absl::ParseDuration(flags.time_limit, &limit) || limit <= absl::ZeroDuration()) {
+    return MakeError(ErrorCode::kBadFlag,
+                     absl::StrCat("--time_limit '", flags.time_limit,
+                                  "' is no time above zero; give one as 90s, 45m or "
+                                  "1h30m."));
+  }
+  return start + limit;
+}
+
 absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                                                   const TrainFlags& flags) {
   TrainerOptions options{.model = choice.preset.name,
@@ -73,9 +102,11 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                          .seed = flags.seed,
                          .checkpoint_every = flags.checkpoint_every,
                          .evaluate_every = flags.evaluate_every,
-                         .resume = flags.resume,
-                         .overwrite = flags.overwrite,
-                         .emulator = {.threads = flags.threads}};
+                         .snapshot_dir = flags.snapshots,
+                         .emulator = {.threads = flags.threads,
+                                      .deadline = absl::Seconds(flags.deadline_s)}};
+  TATAMI_ASSIGN_OR_RETURN(options.start, StartOf(flags));
+  TATAMI_ASSIGN_OR_RETURN(options.stop_at, StopAt(flags, absl::Now()));
   TATAMI_ASSIGN_OR_RETURN(options.schedule.kind, ParseScheduleKind(flags.schedule));
   TATAMI_RETURN_IF_ERROR(CheckCycleHasRoom(options));
   options.schedule.base_rate =
@@ -88,20 +119,16 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
 
 void PrintSummary(const TrainSummary& summary, const TrainFlags& flags) {
   if (flags.json) {
-    const nlohmann::json object = {{"steps", summary.steps},
-                                   {"micro_batches", flags.model.micro_batches},
-                                   {"precision", flags.model.precision},
-                                   {"loss", summary.loss},
-                                   {"metrics", summary.metrics},
-                                   {"baselines", summary.baselines},
-                                   {"weights_hash", summary.weights_hash},
-                                   {"samples_per_s", summary.samples_per_s},
-                                   {"data_wait_share", summary.data_wait_share},
-                                   {"exchange_s", summary.times.exchange_s},
-                                   {"wait_s", summary.times.wait_s},
-                                   {"compute_s", summary.times.compute_s}};
+    nlohmann::json object = nlohmann::json::parse(SummaryJson(summary));
+    object["micro_batches"] = flags.model.micro_batches;
+    object["precision"] = flags.model.precision;
     std::cout << object.dump() << std::endl;
     return;
+  }
+  if (summary.stopped) {
+    std::cout << absl::StreamFormat(
+        "stopped after step %d of %d: its checkpoint is in %s, go on with --resume\n",
+        summary.steps, summary.total_steps, flags.out);
   }
   std::cout << absl::StreamFormat(
       "trained %d steps, loss %.4g, %.1f samples/s, waited %.1f %% of the time for "
@@ -207,10 +234,13 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
   TATAMI_ASSIGN_OR_RETURN(TrainerOptions options, MakeTrainerOptions(choice, flags));
   TATAMI_ASSIGN_OR_RETURN(HeldOut held_out, ParseHeldOut(flags.held_out));
   if (flags.np > 1 && !LaunchedByMpi()) {
-    TATAMI_ASSIGN_OR_RETURN(ranks_exit_code, RunUnderMpirun(flags.np, flags.threads));
+    TATAMI_ASSIGN_OR_RETURN(
+        ranks_exit_code, RunUnderMpirun(flags.np, flags.threads, TermSignal::kAsUsr1));
     return absl::OkStatus();
   }
 
+  const StopSignals stop;
+  options.stop_requested = [&stop] { return stop.requested(); };
   TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<Transport> transport,
                           StartTransport(flags.np));
   const bool root = transport->rank() == 0;
@@ -278,6 +308,19 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--seed", flags->seed)->check(AtLeast(0))->capture_default_str();
   command->add_option("--out", flags->out, "run folder")->capture_default_str();
   command->add_flag("--resume", flags->resume, "go on from the newest good checkpoint");
+  command->add_flag("--resume_if_any", flags->resume_if_any,
+                    "go on where --out or --snapshots has something to go on from, "
+                    "else begin");
+  command->add_option("--snapshots", flags->snapshots,
+                      "folder of this run in shared memory (below /dev/shm) that keeps "
+                      "the states after each step");
+  command->add_option("--time_limit", flags->time_limit,
+                      "end after the step in which this runs out, as 90s or 1h30m");
+  command
+      ->add_option("--deadline", flags->deadline_s,
+                   "seconds that a rank waits for the others in an exchange")
+      ->check(Above(0))
+      ->capture_default_str();
   command->add_flag("--overwrite", flags->overwrite,
                     "remove the checkpoints of an earlier run in --out");
   command->add_option("--optimizer", flags->optimizer, "adamw or sgd")

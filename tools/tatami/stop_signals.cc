@@ -1,0 +1,34 @@
+#include "tools/tatami/stop_signals.h"
+
+#include <csignal>
+
+namespace tatami {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+void Remember(int signal) {
+  if (stop_requested != 0 && signal == SIGTERM) {
+    std::signal(SIGTERM, SIG_DFL);
+    std::raise(SIGTERM);
+  }
+  stop_requested = 1;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  stop_requested = 0;
+  std::signal(SIGTERM, Remember);
+  std::signal(SIGUSR1, Remember);
+}
+
+// A process that fails is ended by mpirun, with SIGTERM, and must not linger.
+StopSignals::~StopSignals() {
+  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGUSR1, SIG_DFL);
+}
+
+bool StopSignals::requested() const { return stop_requested != 0; }
+
+}  // namespace tatami
