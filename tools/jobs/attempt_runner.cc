@@ -95,6 +95,11 @@ int Work(const std::string& folder) {
       nlohmann::json::parse(ReadAll(folder + "/command.json"), nullptr, false);
   if (spec.is_discarded()) return 1;
   const auto words = spec.at("command").get<std::vector<std::string>>();
+  // Open MPI would leave its shared memory and sockets behind when it is killed, in
+  // places where nobody knows whose they are.
+  const auto mpi_folder = spec.at("mpi_folder").get<std::string>();
+  setenv("OMPI_MCA_btl_vader_backing_directory", mpi_folder.c_str(), 1);
+  setenv("OMPI_MCA_orte_tmpdir_base", mpi_folder.c_str(), 1);
   const int log = open(spec.at("log").get<std::string>().c_str(),
                        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0 || words.empty()) return 1;
@@ -112,6 +117,7 @@ int Work(const std::string& folder) {
   const int code = WaitFor(child);
   child_pid = 0;
   const absl::StatusOr<int> killed = KillTagged(AttemptTag(folder));
+  PosixStorage().Remove(mpi_folder).IgnoreError();  // as far as it lets itself
   const nlohmann::json exit = {{"code", code},
                                {"left_behind", killed.ok() ? *killed : -1}};
   return WriteWhole(folder + "/exit.json", exit.dump() + "\n").ok() ? 0 : 1;
@@ -147,8 +153,11 @@ std::string AttemptTag(absl::string_view attempt_folder) {
 absl::Status PrepareAttempt(const Attempt& attempt) {
   PosixStorage storage;
   TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(AttemptFolder(attempt)));
+  TATAMI_RETURN_IF_ERROR(storage.Remove(attempt.mpi_folder));
+  TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(attempt.mpi_folder));
   const nlohmann::json spec = {{"command", attempt.command},
-                               {"log", LogPath(attempt.folder)}};
+                               {"log", LogPath(attempt.folder)},
+                               {"mpi_folder", attempt.mpi_folder}};
   return WriteWhole(AttemptFolder(attempt) + "/command.json", spec.dump(1) + "\n");
 }
 

@@ -68,8 +68,8 @@ absl::StatusOr<std::unique_ptr<JobService>> JobService::Open(
   return service;
 }
 
-std::string JobService::SnapshotFolder(const Job& job) const {
-  return absl::StrCat(options_.snapshot_root, "/tatami-", geteuid(), "-", job.id(), "-",
+std::string JobService::MemoryFolder(const Job& job) const {
+  return absl::StrCat(options_.memory_root, "/tatami-", geteuid(), "-", job.id(), "-",
                       job.submitted_ms());
 }
 
@@ -77,7 +77,8 @@ Attempt JobService::AttemptOf(const Job& job) const {
   return {.job = job.id(),
           .number = job.attempt(),
           .folder = job.folder(),
-          .ranks = std::max(1, job.config().run().np())};
+          .ranks = std::max(1, job.config().run().np()),
+          .mpi_folder = MemoryFolder(job) + "/mpi"};
 }
 
 std::vector<std::string> JobService::Command(const Job& job) const {
@@ -86,7 +87,7 @@ std::vector<std::string> JobService::Command(const Job& job) const {
     words.push_back(std::move(flag));
   }
   words.push_back("--out=" + RunFolder(job));
-  words.push_back("--snapshots=" + SnapshotFolder(job));
+  words.push_back("--snapshots=" + MemoryFolder(job) + "/steps");
   words.push_back("--resume_if_any");
   return words;
 }
@@ -437,7 +438,7 @@ absl::Status JobService::AfterFailure(Job& job, int exit_code,
 
 void JobService::Forget(const Job& job) {
   watches_.erase(job.id());
-  PosixStorage().Remove(SnapshotFolder(job)).IgnoreError();  // memory, not results
+  PosixStorage().Remove(MemoryFolder(job)).IgnoreError();  // memory, not results
 }
 
 absl::Status JobService::Advance(Job& job) {

@@ -25,8 +25,8 @@
 namespace tatami::jobs {
 
 struct JobServiceOptions {
-  std::string folder;  // jobs.db and jobs/N
-  std::string snapshot_root = "/dev/shm";
+  std::string folder;                              // jobs.db and jobs/N
+  std::string memory_root = "/dev/shm";            // snapshots, and what MPI shares
   std::vector<std::string> train;                  // words before the flags of a run
   Cluster cluster;                                 // `drained` is kept by the store
   absl::Duration grace = absl::Seconds(60);        // from a request to end to SIGKILL
@@ -88,7 +88,7 @@ class JobService {
 
   int64_t NowMs() const { return absl::ToUnixMillis(now_()); }
   std::string RunFolder(const Job& job) const { return job.folder() + "/run"; }
-  std::string SnapshotFolder(const Job& job) const;
+  std::string MemoryFolder(const Job& job) const;
   Attempt AttemptOf(const Job& job) const;
   absl::StatusOr<Job*> Find(int64_t id);
   std::vector<std::string> Command(const Job& job) const;

@@ -37,7 +37,7 @@ class JobServiceTest : public ::testing::Test {
   void Open() {
     service_.reset();
     JobServiceOptions options{.folder = folder_,
-                              .snapshot_root = folder_ + "/shm",
+                              .memory_root = folder_ + "/shm",
                               .train = {"tatami", "train"},
                               .cluster = {.mesh = {8, 8}, .queues = {{"default"}}}};
     auto service = JobService::Open(options, launcher_, [this] { return now_; });

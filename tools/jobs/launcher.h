@@ -18,6 +18,9 @@ struct Attempt {
   int number = 0;      // from 1
   std::string folder;  // of the job
   int ranks = 1;
+  // For what MPI keeps in memory and in sockets while it runs; gone with the attempt,
+  // however that ends. A short path in a file system in memory.
+  std::string mpi_folder;
   std::vector<std::string> command;  // words; needed by Launch alone
 };
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/status_macros.h"
+#include "runtime/storage.h"
 #include "tools/jobs/attempt_runner.h"
 
 namespace tatami::jobs {
@@ -25,6 +26,7 @@ class FolderLock {
  public:
   explicit FolderLock(const std::string& folder)
       : fd_(open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    error_ = fd_ < 0 ? errno : 0;
     held_ = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0;
   }
   ~FolderLock() {
@@ -33,10 +35,14 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
   bool held() const { return held_; }
+  // Whether another has it; a folder that is not there belongs to nobody.
+  bool taken() const { return fd_ >= 0 && !held_; }
+  bool unreadable() const { return fd_ < 0 && error_ != ENOENT; }
   int fd() const { return fd_; }
 
  private:
   int fd_;
+  int error_ = 0;
   bool held_ = false;
 };
 
@@ -91,7 +97,12 @@ absl::Status LocalLauncher::Launch(const Attempt& attempt) {
 absl::StatusOr<AttemptState> LocalLauncher::Poll(const Attempt& attempt) {
   // The lock first: a runner that ends in between has written how.
   const FolderLock lock(attempt.folder);
-  if (!lock.held()) return AttemptState{AttemptStatus::kRunning, 0};
+  if (lock.taken()) return AttemptState{AttemptStatus::kRunning, 0};
+  if (lock.unreadable()) {
+    return MakeError(ErrorCode::kStorage,
+                     absl::StrCat("cannot open '", attempt.folder, "/lock' of job ",
+                                  attempt.job, "."));
+  }
   const std::optional<int> code = ReadExitCode(attempt);
   if (code) return AttemptState{AttemptStatus::kEnded, *code};
   return AttemptState{AttemptStatus::kLost, 0};
@@ -104,7 +115,8 @@ absl::Status LocalLauncher::AskToEnd(const Attempt& attempt) {
 }
 
 absl::Status LocalLauncher::Kill(const Attempt& attempt) {
-  return KillTagged(AttemptTag(AttemptFolder(attempt))).status();
+  TATAMI_RETURN_IF_ERROR(KillTagged(AttemptTag(AttemptFolder(attempt))).status());
+  return PosixStorage().Remove(attempt.mpi_folder);
 }
 
 }  // namespace tatami::jobs

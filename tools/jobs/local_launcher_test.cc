@@ -22,6 +22,7 @@ class LocalLauncherTest : public ::testing::Test {
                       ::testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(attempt_.folder);
     fs::create_directories(attempt_.folder);
+    attempt_.mpi_folder = attempt_.folder + "/mpi";
     attempt_.job = 7;
     attempt_.number = 1;
   }
@@ -106,6 +107,9 @@ TEST_F(LocalLauncherTest, LeavesNoProcessBehind) {
   ASSERT_TRUE(found.ok());
   EXPECT_GE(*found, 2);
   EXPECT_EQ(*KillTagged(AttemptTag(AttemptFolder(attempt_))), 0);
+  EXPECT_TRUE(fs::exists(attempt_.mpi_folder));
+  EXPECT_TRUE(launcher_.Kill(attempt_).ok());
+  EXPECT_FALSE(fs::exists(attempt_.mpi_folder));
 }
 
 TEST_F(LocalLauncherTest, OneThatEndsTakesItsChildrenAlong) {
@@ -114,7 +118,18 @@ TEST_F(LocalLauncherTest, OneThatEndsTakesItsChildrenAlong) {
   EXPECT_EQ(*KillTagged(AttemptTag(AttemptFolder(attempt_))), 0);
 }
 
+TEST_F(LocalLauncherTest, MpiKeepsItsFilesInTheFolderOfTheAttempt) {
+  Launch(
+      "touch $OMPI_MCA_btl_vader_backing_directory/segment; "
+      "test -e " +
+      attempt_.mpi_folder + "/segment");
+  EXPECT_EQ(WaitForEnd().exit_code, 0);
+  EXPECT_FALSE(fs::exists(attempt_.mpi_folder));
+}
+
 TEST_F(LocalLauncherTest, NeverStartedIsLost) {
+  EXPECT_EQ(launcher_.Poll(attempt_)->status, AttemptStatus::kLost);
+  attempt_.folder += "/never_made";  // by a service killed before it did
   EXPECT_EQ(launcher_.Poll(attempt_)->status, AttemptStatus::kLost);
 }
 
