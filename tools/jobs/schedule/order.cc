@@ -21,11 +21,28 @@ std::map<std::string, double> UsageSeconds(const ClusterState& cluster, int64_t 
   return seconds;
 }
 
-bool GoesBefore(const ReadyJob& a, const ReadyJob& b) {
-  const auto key = [](const ReadyJob& r) {
-    return std::tuple(-r.score_s, ReadySince(*r.job), r.job->id);
-  };
-  return a.band != b.band ? a.band > b.band : key(a) < key(b);
+// Least first: the order as if nobody borrowed.
+auto Key(const ReadyJob& r, int64_t promised) {
+  return std::tuple(-r.band, r.job->id == promised ? 0 : 1, -r.score_s,
+                    ReadySince(*r.job), r.job->id);
+}
+
+// Goes through the jobs in order and lets each take of its queue's quota. What was
+// promised and what has waited too long takes it even where none is left, so that those
+// behind borrow.
+void MarkBorrowers(const ClusterState& cluster, const Occupancy& occupancy,
+                   int64_t promised, std::vector<ReadyJob>& ready) {
+  std::vector<int64_t> left;  // by queue
+  for (size_t q = 0; q < cluster.queues.size(); ++q) {
+    left.push_back(cluster.queues[q].quota_nodes -
+                   occupancy.nodes_of(static_cast<int>(q)));
+  }
+  for (ReadyJob& r : ready) {
+    const int64_t nodes = r.job->shape.nodes();
+    const bool sure = r.band == kPatienceLostBand || r.job->id == promised;
+    r.borrows = !sure && nodes > left[r.queue];
+    if (!r.borrows) left[r.queue] -= nodes;
+  }
 }
 
 }  // namespace
@@ -57,24 +74,14 @@ std::vector<ReadyJob> Ordered(const std::vector<const PendingJob*>& jobs,
     }
     ready.push_back(r);
   }
-  std::sort(ready.begin(), ready.end(), GoesBefore);
-  std::vector<int64_t> left;  // of each queue's quota
-  for (size_t q = 0; q < cluster.queues.size(); ++q) {
-    left.push_back(cluster.queues[q].quota_nodes -
-                   occupancy.nodes_of(static_cast<int>(q)));
-  }
-  for (ReadyJob& r : ready) {
-    r.borrows = r.job->shape.nodes() > left[r.queue];
-    if (!r.borrows) left[r.queue] -= r.job->shape.nodes();
-    if (r.band == kPatienceLostBand) r.borrows = false;
-  }
   const int64_t promised = cluster.promised ? cluster.promised->id : -1;
-  const auto rank = [&](const ReadyJob& r) {
-    return r.job->id == promised ? 0 : r.borrows ? 2 : 1;
-  };
+  std::sort(ready.begin(), ready.end(), [&](const ReadyJob& a, const ReadyJob& b) {
+    return Key(a, promised) < Key(b, promised);
+  });
+  MarkBorrowers(cluster, occupancy, promised, ready);
   std::stable_sort(ready.begin(), ready.end(),
-                   [&](const ReadyJob& a, const ReadyJob& b) {
-                     return std::tuple(-a.band, rank(a)) < std::tuple(-b.band, rank(b));
+                   [](const ReadyJob& a, const ReadyJob& b) {
+                     return a.band != b.band ? a.band > b.band : a.borrows < b.borrows;
                    });
   return ready;
 }

@@ -128,12 +128,15 @@ Decision Schedule(const ClusterState& given, std::vector<PendingJob> pending,
   Decision decision = {.moves = std::move(pass.moves),
                        .starts = std::move(pass.starts),
                        .reserved = pass.reserved};
-  const Outcome outcome = {.cluster = cluster,
-                           .before = before,
-                           .undrained = undrained,
-                           .after = occupancy,
-                           .reserved = pass.reserved,
-                           .now_s = now_s};
+  const Outcome outcome = {
+      .cluster = cluster,
+      .before = before,
+      .undrained = undrained,
+      .after = occupancy,
+      .reserved = pass.reserved,
+      .now_s = now_s,
+      .delay_s = decision.moves.empty() ? 0 : options.defragmentation.move_cost_s,
+      .backfill = options.backfill};
   for (const ReadyJob& r : ordered) {
     if (started.contains(r.job->id)) continue;
     const Explanation why = WhyWaiting(*r.job, outcome);

@@ -9,7 +9,7 @@
 //  2. The first job in order that cannot start is promised a concrete rectangle and
 //     time; what starts meanwhile ends by then or stays out of that rectangle (EASY).
 //  3. A promise that the caller hands back stands until the job starts, is held, or a
-//     job of a higher band cannot start. It moves later only when a running job
+//     job of a higher band comes. It moves later only when a running job
 //     outlives its estimate or nodes die or are drained.
 //  4. No queue holds more nodes than its quota and what it may borrow, and none is
 //     given borrowed nodes while another of its band waits within its own quota and
@@ -132,7 +132,7 @@ absl::string_view Name(WaitReason reason);  // "R_NO_RECT"
 
 enum class StartKind {
   kForecast,  // playing the estimates forward, with no new job and no move
-  kAtLeast,   // later than the forecast looked, or as soon as it is not held
+  kAtLeast,   // later than the forecast looked
   kUnknown,   // not until something about the job or the machine changes
 };
 

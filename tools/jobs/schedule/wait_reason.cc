@@ -43,8 +43,8 @@ Explanation WhyBehind(const PendingJob& job, const Reservation& reserved,
   const std::string promised = absl::StrCat("job ", reserved.id, ", which starts on ",
                                             reserved.rectangle.ToString(), " in ",
                                             reserved.start_s - outcome.now_s, " s");
-  const int64_t outlasts_s = LatestEnd(job, outcome.now_s) - reserved.start_s;
-  if (outlasts_s <= 0) {
+  const int64_t gap_s = reserved.start_s - outcome.now_s - outcome.delay_s;
+  if (outcome.backfill == Backfill::kNone || gap_s < 1 || LatestEnd(job, 0) <= gap_s) {
     return {WaitReason::kPriority, absl::StrCat("goes after ", promised)};
   }
   FreeMap beyond = outcome.after.free();
@@ -53,10 +53,9 @@ Explanation WhyBehind(const PendingJob& job, const Reservation& reserved,
     return {WaitReason::kQuota,
             absl::StrCat("its queue '", job.queue, "' owes the nodes to ", promised)};
   }
-  return {WaitReason::kTimeLimit,
-          absl::StrCat("would be in the way of ", promised,
-                       "; with a time limit of at most ",
-                       reserved.start_s - outcome.now_s, " s it could start now")};
+  return {WaitReason::kTimeLimit, absl::StrCat("would be in the way of ", promised,
+                                               "; with a time limit of at most ", gap_s,
+                                               " s it could start now")};
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ struct Outcome {
   const Occupancy& after;    // with what starts
   const std::optional<Reservation>& reserved;
   int64_t now_s;
+  int64_t delay_s;  // of what starts, by moves
+  Backfill backfill;
 };
 
 // Of a ready job that did not start.
