@@ -6,9 +6,10 @@
 namespace tatami::jobs {
 namespace {
 
-// Rectangles tried, cheapest first: most succeed at once, and a failed one costs as
-// much as placing its jobs.
-constexpr size_t kCandidatesMax = 64;
+// Rectangles tried, fewest moved nodes first; all that a 16x16 mesh has. On a larger
+// one this bounds the time of a decision: to see that one fails costs as much as a
+// change of the map of free nodes.
+constexpr size_t kCandidatesMax = 512;
 
 struct Candidate {
   Rectangle cleared;

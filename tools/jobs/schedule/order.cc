@@ -27,9 +27,9 @@ auto Key(const ReadyJob& r, int64_t promised) {
                     ReadySince(*r.job), r.job->id);
 }
 
-// Goes through the jobs in order and lets each take of its queue's quota. What was
-// promised and what has waited too long takes it even where none is left, so that those
-// behind borrow.
+// Goes through the jobs in order and lets each take of its queue's quota. One that
+// finds too little left borrows, and so do those of its queue behind it: a small job
+// must not pass a large one of its own queue on these grounds.
 void MarkBorrowers(const ClusterState& cluster, const Occupancy& occupancy,
                    int64_t promised, std::vector<ReadyJob>& ready) {
   std::vector<int64_t> left;  // by queue
@@ -41,7 +41,7 @@ void MarkBorrowers(const ClusterState& cluster, const Occupancy& occupancy,
     const int64_t nodes = r.job->shape.nodes();
     const bool sure = r.band == kPatienceLostBand || r.job->id == promised;
     r.borrows = !sure && nodes > left[r.queue];
-    if (!r.borrows) left[r.queue] -= nodes;
+    left[r.queue] -= nodes;
   }
 }
 

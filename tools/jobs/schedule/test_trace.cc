@@ -1,9 +1,11 @@
 #include "tools/jobs/schedule/test_trace.h"
 
 #include <algorithm>
+#include <iostream>
 #include <random>
 
 #include "core/test_draw.h"
+#include "gtest/gtest.h"
 #include "tools/jobs/schedule/test_judge.h"
 
 namespace tatami::jobs {
@@ -99,6 +101,26 @@ void ReplayAndCheck(const RandomTrace& random, TraceCounts& counts) {
   const auto runs = Replay(random.trace, random.options,
                            [&judge](const ReplayStep& step) { judge.Check(step); });
   judge.CheckEnd(runs);
+}
+
+void ExpectTracesObeyEveryRule(uint64_t count) {
+  TraceCounts counts;
+  for (uint64_t seed = 0; seed < count; ++seed) {
+    ReplayAndCheck(DrawTrace(seed), counts);
+    if (::testing::Test::HasFailure()) FAIL() << "seed " << seed;
+  }
+  std::cout << counts.decisions << " decisions, " << counts.starts << " starts, "
+            << counts.moves << " moves, " << counts.backfilled
+            << " backfilled into a promised rectangle, " << counts.promises_kept
+            << " promises kept, " << counts.borrowed << " borrowed, "
+            << counts.waits_bounded << " waits bounded, " << counts.forecasts_checked
+            << " forecasts\n";
+  for (const uint64_t checked :
+       {counts.starts, counts.moves, counts.backfilled, counts.promises_kept,
+        counts.borrowed, counts.waits_bounded, counts.forecasts_checked}) {
+    EXPECT_GT(checked, count / 100);
+  }
+  EXPECT_EQ(counts.reasons.size(), 9u) << "some reason was never given";
 }
 
 }  // namespace tatami::jobs

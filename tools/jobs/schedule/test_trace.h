@@ -40,4 +40,8 @@ struct TraceCounts {
 // Replays the trace and adds a test failure for each rule that a decision breaks.
 void ReplayAndCheck(const RandomTrace& random, TraceCounts& counts);
 
+// The same for the traces of seeds 0 to `count` - 1, up to the first with a failure.
+// Prints what there was to check, and fails where that was too little.
+void ExpectTracesObeyEveryRule(uint64_t count);
+
 }  // namespace tatami::jobs
