@@ -178,6 +178,7 @@ void AddBenchCommand(CLI::App& app, CommandOutcome& outcome) {
   AddBenchKernelsCommand(*bench, outcome);
   AddBenchNetworkCommand(*bench, outcome);
   AddBenchScalingCommand(*bench, outcome);
+  AddBenchScheduleCommand(*bench, outcome);
   AddBenchPackingCommand(*bench, outcome);
   CLI::App* command = bench->add_subcommand("step", "training steps on random data");
   command->footer(

@@ -30,6 +30,7 @@ void AddBenchGpuCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchKernelsCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchNetworkCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddBenchScalingCommand(CLI::App& bench, CommandOutcome& outcome);
+void AddBenchScheduleCommand(CLI::App& bench, CommandOutcome& outcome);
 void AddServeCommand(CLI::App& app, CommandOutcome& outcome);
 void AddRunAttemptCommand(CLI::App& app, CommandOutcome& outcome);
 void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome);

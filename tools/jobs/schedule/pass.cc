@@ -10,6 +10,11 @@ namespace {
 // A longer limit is none: some 30,000 years, far from the end of int64_t.
 constexpr int64_t kLimitMax = int64_t{1} << 40;
 
+// A job may have been given another shape since it was promised a rectangle.
+bool IsSameOrRotated(const Mesh& a, const Mesh& b) {
+  return a == b || a == Mesh{b.cols, b.rows};
+}
+
 // The promise of this pass, and what it leaves to jobs that outlast its start.
 struct Promise {
   Reservation reservation;
@@ -75,7 +80,10 @@ class Pass {
 
   void MakePromise(const ReadyJob& r) {
     std::optional<Rectangle> preferred;
-    if (promised_ && promised_->id == r.job->id) preferred = promised_->rectangle;
+    if (promised_ && promised_->id == r.job->id &&
+        IsSameOrRotated(promised_->rectangle.shape(), r.job->shape)) {
+      preferred = promised_->rectangle;
+    }
     const auto reservation =
         occupancy_.Earliest(*r.job, r.queue, options_.placement, preferred);
     if (!reservation) return;

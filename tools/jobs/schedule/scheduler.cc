@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
@@ -102,14 +104,14 @@ Decision Schedule(const ClusterState& given, std::vector<PendingJob> pending,
 
   std::vector<const PendingJob*> ready;
   std::vector<const PendingJob*> later;  // may start some time
-  std::vector<Waiting> not_ready;
+  std::vector<std::pair<const PendingJob*, Explanation>> not_ready;
   for (const PendingJob& job : pending) {
     const auto why = WhyNotReady(job, cluster, live, now_s);
     if (!why) {
       ready.push_back(&job);
       continue;
     }
-    not_ready.push_back({.id = job.id, .reason = why->reason, .text = why->text});
+    not_ready.emplace_back(&job, *why);
     if (why->reason == WaitReason::kNotBefore) later.push_back(&job);
   }
   const std::vector<ReadyJob> ordered =
@@ -137,18 +139,18 @@ Decision Schedule(const ClusterState& given, std::vector<PendingJob> pending,
       .now_s = now_s,
       .delay_s = decision.moves.empty() ? 0 : options.defragmentation.move_cost_s,
       .backfill = options.backfill};
+  const auto wait = [&decision](const PendingJob& job, const Explanation& why) {
+    decision.waiting.push_back({.id = job.id, .reason = why.reason, .text = why.text});
+  };
   for (const ReadyJob& r : ordered) {
     if (started.contains(r.job->id)) continue;
-    const Explanation why = WhyWaiting(*r.job, outcome);
-    decision.waiting.push_back(
-        {.id = r.job->id, .reason = why.reason, .text = why.text});
+    wait(*r.job, WhyWaiting(*r.job, outcome));
     SetEarliest(forecast, *r.job, decision.waiting.back());
   }
-  for (Waiting& waiting : not_ready) {
-    for (const PendingJob* job : later) {
-      if (job->id == waiting.id) SetEarliest(forecast, *job, waiting);
-    }
-    decision.waiting.push_back(std::move(waiting));
+  for (const auto& [job, why] : not_ready) {
+    wait(*job, why);
+    if (why.reason != WaitReason::kNotBefore) continue;
+    SetEarliest(forecast, *job, decision.waiting.back());
   }
   return decision;
 }

@@ -53,12 +53,12 @@ TEST(Schedule, StartsInOrderAndPromisesTheFirstThatCannot) {
   EXPECT_EQ(d.reserved,
             (Reservation{.id = 2, .rectangle = {0, 0, 4, 4}, .start_s = 160}));
   ASSERT_EQ(d.waiting.size(), 2);
-  EXPECT_EQ(d.waiting[0],
+  EXPECT_EQ(d.waiting.at(0),
             (Waiting{2, WaitReason::kNoRect,
                      "waits for a free 4x4 rectangle; 4 nodes are free, the largest "
                      "free rectangle is 2x2",
                      StartKind::kForecast, 160}));
-  EXPECT_EQ(d.waiting[1],
+  EXPECT_EQ(d.waiting.at(1),
             (Waiting{4, WaitReason::kTimeLimit,
                      "would be in the way of job 2, which starts on 4x4 at (0,0) in 60 "
                      "s; with a time limit of at most 60 s it could start now",
@@ -70,7 +70,7 @@ TEST(Schedule, WithoutBackfillNothingPasses) {
       Schedule(Grid(4, 4), {Job(2, {4, 4}), Job(3, {2, 2}, 50)},
                {Running(1, {0, 0, 2, 4}, 160)}, 100, {.backfill = Backfill::kNone});
   EXPECT_THAT(d.starts, IsEmpty());
-  EXPECT_EQ(d.waiting[1],
+  EXPECT_EQ(d.waiting.at(1),
             (Waiting{3, WaitReason::kPriority,
                      "goes after job 2, which starts on 4x4 at (0,0) in 60 s",
                      StartKind::kForecast, 260}));
@@ -79,7 +79,7 @@ TEST(Schedule, WithoutBackfillNothingPasses) {
 TEST(Schedule, ARunningJobThatOutlivesItsEstimateMayEndAnySecond) {
   const Decision d =
       Schedule(Grid(2, 2), {Job(2, {2, 2})}, {Running(1, {0, 0, 2, 2}, 50)}, 100);
-  EXPECT_EQ(d.reserved->start_s, 101);
+  EXPECT_EQ(d.reserved.value().start_s, 101);
 }
 
 TEST(Reasons, SayWhatWouldFit) {
@@ -138,7 +138,7 @@ TEST(Reasons, TellHeldDelayedAndDrained) {
 TEST(Reasons, TellWhoTookTheLastRectangle) {
   const Decision d = Schedule(Grid(2, 4), {Job(1, {2, 3}), Job(2, {2, 2})}, {}, 5);
   EXPECT_THAT(IdsOf(d.starts), ElementsAre(1));
-  EXPECT_EQ(d.waiting[0],
+  EXPECT_EQ(d.waiting.at(0),
             (Waiting{2, WaitReason::kPriority,
                      "jobs that go before it start on the last free 2x2 rectangle",
                      StartKind::kForecast, 105}));
@@ -150,11 +150,11 @@ TEST(Reasons, TellWhenTheQueueOwesItsQuota) {
   cluster.queues[0].borrow_nodes_max = 0;
   const Decision d = Schedule(cluster, {Job(2, {2, 2}), Job(3, {1, 3}, 500)},
                               {Running(1, {0, 0, 1, 3}, 60)}, 10);
-  EXPECT_EQ(d.reserved->id, 2);
-  EXPECT_EQ(d.waiting[1].reason, WaitReason::kQuota);
-  EXPECT_EQ(d.waiting[1].text,
+  EXPECT_EQ(d.reserved.value().id, 2);
+  EXPECT_EQ(d.waiting.at(1).reason, WaitReason::kQuota);
+  EXPECT_EQ(d.waiting.at(1).text,
             absl::StrCat("its queue 'a' owes the nodes to job 2, which starts on ",
-                         d.reserved->rectangle.ToString(), " in 50 s"));
+                         d.reserved.value().rectangle.ToString(), " in 50 s"));
 }
 
 TEST(Order, APointOfPriorityIsWorthAnHour) {
@@ -232,9 +232,19 @@ TEST(Promises, StandAgainstPriorityAndYieldToBands) {
   const std::vector<RunningJob> running = {Running(1, {0, 0, 1, 2}, 60)};
   std::vector<PendingJob> jobs = {Job(2, {2, 2}), Job(3, {2, 2})};
   jobs[1].priority = 100;
-  EXPECT_EQ(Schedule(cluster, jobs, running, 50).reserved->id, 2);
+  EXPECT_EQ(Schedule(cluster, jobs, running, 50).reserved.value().id, 2);
   jobs[1].queue = "b";
-  EXPECT_EQ(Schedule(cluster, jobs, running, 50).reserved->id, 3);
+  EXPECT_EQ(Schedule(cluster, jobs, running, 50).reserved.value().id, 3);
+}
+
+TEST(Promises, KeepTheirRectangleOnlyWhileItHasTheJobsShape) {
+  ClusterState cluster = Grid(2, 4);
+  cluster.promised = Reservation{.id = 2, .rectangle = {0, 2, 2, 2}, .start_s = 60};
+  const std::vector<RunningJob> running = {Running(1, {0, 0, 2, 4}, 60)};
+  EXPECT_EQ(Schedule(cluster, {Job(2, {2, 2})}, running, 50).reserved,
+            cluster.promised);
+  const Decision d = Schedule(cluster, {Job(2, {1, 4})}, running, 50);
+  EXPECT_EQ(d.reserved.value().rectangle, (Rectangle{0, 0, 1, 4}));
 }
 
 // Free: columns 1 and 3, four nodes; no 2x2 of them. The cheapest move is that of the
@@ -274,7 +284,7 @@ TEST(Moves, DelayWhatIsBackfilledWhereTheyWere) {
   const Decision d = Schedule(Grid(3, 6), jobs, running, 50, options);
   EXPECT_THAT(d.starts,
               ElementsAre(Start{3, {0, 0, 1, 5}, true}, Start{5, {1, 2, 1, 4}, true}));
-  EXPECT_EQ(d.reserved->start_s, 1080);
+  EXPECT_EQ(d.reserved.value().start_s, 1080);
   jobs[2].time_limit_s = 1001;
   EXPECT_THAT(IdsOf(Schedule(Grid(3, 6), jobs, running, 50, options).starts),
               ElementsAre(3));
@@ -285,10 +295,10 @@ TEST(Forecast, SaysHowFarItLooked) {
   for (int64_t id = 1; id <= 5; ++id) jobs.push_back(Job(id, {2, 2}, 10));
   const Decision d = Schedule(Grid(2, 2), jobs, {}, 100, {.forecast_steps_max = 2});
   ASSERT_EQ(d.waiting.size(), 4);
-  EXPECT_EQ(d.waiting[1].start_kind, StartKind::kForecast);
-  EXPECT_EQ(d.waiting[1].earliest_start_s, 120);
-  EXPECT_EQ(d.waiting[3].start_kind, StartKind::kAtLeast);
-  EXPECT_EQ(d.waiting[3].earliest_start_s, 120);
+  EXPECT_EQ(d.waiting.at(1).start_kind, StartKind::kForecast);
+  EXPECT_EQ(d.waiting.at(1).earliest_start_s, 120);
+  EXPECT_EQ(d.waiting.at(3).start_kind, StartKind::kAtLeast);
+  EXPECT_EQ(d.waiting.at(3).earliest_start_s, 120);
 }
 
 // Second by second: each fades by the time since. Midpoints of seconds differ from the
