@@ -50,6 +50,8 @@ constexpr absl::Duration kControlDeadline = absl::Minutes(10);
 
 // E0601: `rank` waited in vain for the `silent` ranks, each named once.
 absl::Status SilenceError(int rank, absl::Duration deadline, std::vector<int> silent);
+// The silent ranks of a status of SilenceError; of any other, none.
+std::vector<int> SilentRanks(const absl::Status& status);
 
 // The only rank there is.
 std::unique_ptr<Transport> MakeSingleTransport();

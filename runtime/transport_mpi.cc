@@ -258,6 +258,9 @@ void FinalizeMpi() {
 
 bool LaunchedByMpi() { return RankByMpi() >= 0; }
 
+// What mpirun sets, and MPI_Init under srun: so this is to be asked before that.
+bool StartedByMpirun() { return std::getenv("OMPI_COMM_WORLD_RANK") != nullptr; }
+
 int RankByMpi() {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"}) {
     const char* value = std::getenv(name);

@@ -24,6 +24,11 @@ void FinalizeMpi();
 // True when this process was started by mpirun (or srun) with more than one rank.
 bool LaunchedByMpi();
 
+// True when mpirun itself started this process, which then ends it with SIGTERM when
+// another rank has failed; false under srun. To be asked before
+// MakeMpiTransport.
+bool StartedByMpirun();
+
 // This process's rank by its environment; -1 when it was not started by mpirun.
 int RankByMpi();
 

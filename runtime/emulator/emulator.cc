@@ -130,6 +130,7 @@ class EmulatorImpl : public Emulator {
     for (size_t s = 0; s < transfers_.supersteps.size(); ++s) {
       WriteFeeds(s);
       TATAMI_RETURN_IF_ERROR(Exchange(static_cast<int>(s)));
+      ComeTo(SuperstepPoint::kCompute, static_cast<int>(s));
       int64_t mark = absl::GetCurrentTimeNanos();
       pool_.Run(hosted_.end - hosted_.begin, [&](int64_t n) {
         for (NodeCompute& c : computes_[s][n]) {
@@ -281,14 +282,19 @@ class EmulatorImpl : public Emulator {
 
   absl::Status Exchange(int s) {
     SuperstepTransfers& t = transfers_.supersteps[s];
+    ComeTo(SuperstepPoint::kExchange, s);
     int64_t mark = absl::GetCurrentTimeNanos();
     if (t.pattern >= 0) {
       pool_.Run(static_cast<int64_t>(t.packs.size()),
                 [&](int64_t i) { t.packs[i].Run(); });
       TATAMI_RETURN_IF_ERROR(transport_.Start(t.pattern));
       times_.exchange_s += SecondsSince(mark);
-      TATAMI_RETURN_IF_ERROR(transport_.Wait(t.pattern, options_.deadline), Blame(s));
+      ComeTo(SuperstepPoint::kWait, s);
+      const absl::Status arrived = transport_.Wait(t.pattern, options_.deadline);
+      if (!arrived.ok()) return Annotate(arrived, Blame(s, SilentRanks(arrived)));
       times_.wait_s += SecondsSince(mark);
+    } else {
+      ComeTo(SuperstepPoint::kWait, s);
     }
     pool_.Run(static_cast<int64_t>(t.copies.size()), [&](int64_t n) {
       for (const Copy& c : t.copies[n]) c.Run();
@@ -297,17 +303,35 @@ class EmulatorImpl : public Emulator {
     return absl::OkStatus();
   }
 
-  // "superstep 12: trunk.conv.in, head.sum", for a message about silence.
-  std::string Blame(int s) const {
+  void ComeTo(SuperstepPoint point, int superstep) const {
+    if (options_.at_point) options_.at_point(point, superstep);
+  }
+
+  // "nodes (0,1) to (1,0)"
+  std::string NodesOf(int rank) const {
+    const Mesh& mesh = program_->mesh;
+    const HostedNodes hosted = HostedNodes::Of(rank, transport_.size(), mesh.nodes());
+    const NodeCoord first = NodeAt(hosted.begin, mesh);
+    const NodeCoord last = NodeAt(hosted.end - 1, mesh);
+    return absl::StrCat("nodes (", first.row, ",", first.col, ") to (", last.row, ",",
+                        last.col, ")");
+  }
+
+  // "superstep 12 of 69, tensors trunk.conv.in, head.sum, rank 1 with nodes (0,1)
+  // to (0,1)", for a message about silence.
+  std::string Blame(int s, const std::vector<int>& silent) const {
     std::vector<std::string> names;
     for (const ExchangeOp& e : program_->supersteps[s].exchanges) {
       names.push_back(program_->buffers[e.to].name);
     }
     if (names.size() > 4) names.resize(4);
-    const NodeCoord first = NodeAt(hosted_.begin, program_->mesh);
-    return absl::StrCat("superstep ", s, " of ", program_->supersteps.size(),
-                        ", tensors ", absl::StrJoin(names, ", "), ", for nodes from (",
-                        first.row, ",", first.col, ") on");
+    std::string text =
+        absl::StrCat("superstep ", s, " of ", program_->supersteps.size(), ", tensors ",
+                     absl::StrJoin(names, ", "));
+    for (const int rank : silent) {
+      absl::StrAppend(&text, ", rank ", rank, " with ", NodesOf(rank));
+    }
+    return text;
   }
 
   static absl::Status CheckSize(absl::string_view name, const TensorType& type,

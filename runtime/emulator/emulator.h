@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@
 
 namespace tatami {
 
+// Where a superstep is: before its messages are sent, after that, and before its calls.
+enum class SuperstepPoint { kExchange, kWait, kCompute };
+
 struct EmulatorOptions {
   int threads = 1;                               // of this rank
   absl::Duration deadline = absl::Seconds(120);  // for one exchange
@@ -37,6 +41,8 @@ struct EmulatorOptions {
   bool count_links = false;
   // Times every call on every node, for call_times(): two clock reads a call.
   bool time_calls = false;
+  // Called by the thread that calls Step() when it comes there; may be null.
+  std::function<void(SuperstepPoint, int superstep)> at_point;
 };
 
 // Processor time of one call of the program so far, summed over the nodes hosted here.

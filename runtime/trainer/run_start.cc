@@ -126,7 +126,8 @@ absl::StatusOr<StartPoint> BeginAnew(Emulator& emulator, Transport& transport,
 
 absl::StatusOr<std::unique_ptr<StepSnapshots>> MakeSnapshots(
     Emulator& emulator, Transport& transport, Storage& storage,
-    const TrainerOptions& options) {
+    const TrainerOptions& options,
+    std::function<void(absl::Span<std::byte> image)> before_mark) {
   const Program& p = emulator.program();
   SnapshotContent content{.program = p.Hash(), .seed = options.seed};
   for (int64_t n = 0; n < p.mesh.nodes(); ++n) {
@@ -143,7 +144,8 @@ absl::StatusOr<std::unique_ptr<StepSnapshots>> MakeSnapshots(
   return StepSnapshots::Create(std::move(content), transport, storage,
                                {.dir = options.snapshot_dir,
                                 .host = ThisHost(),
-                                .deadline = options.emulator.deadline});
+                                .deadline = options.emulator.deadline,
+                                .before_mark = std::move(before_mark)});
 }
 
 absl::StatusOr<StartPoint> LoadStates(Emulator& emulator, Transport& transport,

@@ -22,10 +22,12 @@ struct StartPoint {
   std::vector<std::string> remarks;  // for the user
 };
 
-// Snapshots of the states of the emulator's nodes, in options.snapshot_dir. Collective.
+// Snapshots of the states of the emulator's nodes, in options.snapshot_dir; before_mark
+// as in SnapshotOptions. Collective.
 absl::StatusOr<std::unique_ptr<StepSnapshots>> MakeSnapshots(
     Emulator& emulator, Transport& transport, Storage& storage,
-    const TrainerOptions& options);
+    const TrainerOptions& options,
+    std::function<void(absl::Span<std::byte> image)> before_mark);
 
 // Writes all states of the emulator: those after the newest step that a good checkpoint
 // or a whole snapshot holds where options.start resumes, else those of the seed.

@@ -37,8 +37,14 @@ class TrainingRun {
 
   absl::StatusOr<TrainSummary> Run(std::shared_ptr<const Program> train,
                                    std::shared_ptr<const Program> evaluate) {
+    EmulatorOptions emulator = options_.emulator;
+    if (!options_.faults.empty()) {
+      emulator.at_point = [this](SuperstepPoint point, int superstep) {
+        ComeTo(PhaseOf(point), superstep);
+      };
+    }
     TATAMI_ASSIGN_OR_RETURN(emulator_,
-                            Emulator::Create(train, transport_, options_.emulator));
+                            Emulator::Create(train, transport_, std::move(emulator)));
     evaluate_ = std::move(evaluate);
     TATAMI_RETURN_IF_ERROR(Start());
     TATAMI_RETURN_IF_ERROR(OpenOutputs());
@@ -66,11 +72,18 @@ class TrainingRun {
   absl::Status Start() {
     if (!options_.snapshot_dir.empty()) {
       TATAMI_ASSIGN_OR_RETURN(
-          snapshots_, MakeSnapshots(*emulator_, transport_, storage_, options_));
+          snapshots_, MakeSnapshots(*emulator_, transport_, storage_, options_,
+                                    [this](absl::Span<std::byte> image) {
+                                      if (injector_)
+                                        injector_->At(FaultPhase::kSnapshot, 0, image);
+                                    }));
     }
     TATAMI_ASSIGN_OR_RETURN(start_, LoadStates(*emulator_, transport_, storage_,
                                                snapshots_.get(), options_));
     if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Begin(start_.step));
+    if (!options_.faults.empty()) {
+      injector_.emplace(options_.faults, transport_.rank(), start_.incarnation);
+    }
     saved_step_ = start_.checkpoint_step;
     done_ = start_.step;
     summary_.total_steps = options_.steps;
@@ -114,6 +127,8 @@ class TrainingRun {
         {.first_step = start_.step, .capacity = 2});
     const double start = NowSeconds();
     while (done_ < options_.steps && !summary_.stopped) {
+      if (injector_) injector_->BeginStep(done_ + 1);
+      ComeTo(FaultPhase::kLoad, 0);
       TATAMI_ASSIGN_OR_RETURN(const ClipBatch batch, batches.Next());
       TATAMI_RETURN_IF_ERROR(Step(done_, batch));
       ++done_;
@@ -142,7 +157,29 @@ class TrainingRun {
       TATAMI_RETURN_IF_ERROR(WaitForRoot());
     }
     if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Write(done_));
+    ComeTo(FaultPhase::kCommit, 0);
     return absl::OkStatus();
+  }
+
+  static FaultPhase PhaseOf(SuperstepPoint point) {
+    switch (point) {
+      case SuperstepPoint::kExchange:
+        return FaultPhase::kExchange;
+      case SuperstepPoint::kWait:
+        return FaultPhase::kWait;
+      case SuperstepPoint::kCompute:
+        return FaultPhase::kCompute;
+    }
+    return FaultPhase::kCompute;
+  }
+
+  // A place where a fault may have been ordered; flips are in the first state here.
+  void ComeTo(FaultPhase phase, int64_t superstep) {
+    if (!injector_) return;
+    for (const absl::Span<std::byte> state : emulator_->NodeStates(0)) {
+      if (!state.empty()) return injector_->At(phase, superstep, state);
+    }
+    injector_->At(phase, superstep, {});
   }
 
   // Rank 0's decision, which the others hear with the loss.
@@ -169,6 +206,7 @@ class TrainingRun {
     TATAMI_RETURN_IF_ERROR(FeedScalar("learning_rate", rate));
     TATAMI_RETURN_IF_ERROR(FeedScalar("step", static_cast<double>(step + 1)));
     TATAMI_RETURN_IF_ERROR(emulator_->Step(), absl::StrCat("step ", step + 1));
+    ComeTo(FaultPhase::kLoss, 0);
     TATAMI_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, emulator_->Fetch("loss"));
     if (root()) bytes.push_back(std::byte{IsToStop()});
     TATAMI_RETURN_IF_ERROR(transport_.BroadcastFromRoot(bytes));
@@ -243,6 +281,7 @@ class TrainingRun {
   }
 
   absl::Status SaveStates(int64_t step) {
+    ComeTo(FaultPhase::kCheckpoint, 0);
     const Program& p = emulator_->program();
     Checkpoint checkpoint{.step = step,
                           .seed = options_.seed,
@@ -311,6 +350,7 @@ class TrainingRun {
   std::unique_ptr<Emulator> emulator_, evaluator_;
   std::shared_ptr<const Program> evaluate_;
   std::unique_ptr<StepSnapshots> snapshots_;
+  std::optional<FaultInjector> injector_;  // where faults are ordered
   StartPoint start_;
   int64_t done_ = 0;  // steps
   absl::Status last_save_;

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,6 +18,7 @@
 #include "core/program.h"
 #include "runtime/emulator/emulator.h"
 #include "runtime/ingest/clip_dataset.h"
+#include "runtime/recovery/fault_injector.h"
 #include "runtime/storage.h"
 #include "runtime/trainer/schedule.h"
 #include "runtime/transport.h"
@@ -48,6 +50,7 @@ struct TrainerOptions {
   std::function<bool()> stop_requested;
   // The run ends after the step in which this comes.
   absl::Time stop_at = absl::InfiniteFuture();
+  std::vector<Fault> faults;  // put into the run on purpose
   EmulatorOptions emulator;
 };
 

@@ -173,7 +173,8 @@ TEST(SilentRank, IsNamedWithSuperstepAndTensors) {
   const std::regex text(
       "E0601: rank 0 waited 300ms in vain for rank 1\\. See what that rank said last "
       "and whether its host is up, then go on with --resume\\. \\(superstep (\\d+) of "
-      "(\\d+), tensors (\\S+(, \\S+)*), for nodes from \\(0,0\\) on\\) \\(step 1\\)");
+      "(\\d+), tensors (\\S+(, \\S+)*), rank 1 with nodes \\(1,0\\) to "
+      "\\(1,1\\)\\) \\(step 1\\)");
   std::smatch match;
   ASSERT_TRUE(std::regex_match(message, match, text)) << message;
   EXPECT_TRUE(std::regex_match(SampleOfPage("E0601"), text));

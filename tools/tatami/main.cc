@@ -16,13 +16,20 @@ namespace {
 // second pass between its signals.
 constexpr absl::Duration kEndOfRanks = absl::Seconds(4);
 
+// How long ranks that waited in vain may lie apart: each waits since its own last
+// exchange.
+constexpr absl::Duration kEndOfWaits = absl::Seconds(1);
+
 // An error that all ranks share is told by rank 0, upon whose end mpirun ends the
-// others. One that still lives after that has an error of its own to tell.
+// others. One that still lives after that has an error of its own to tell. Ranks that
+// waited in vain each name another, down to the one that is the cause: all are told.
 void Report(const CommandOutcome& outcome, bool json) {
   const int rank = RankByMpi();
-  if (rank > 0) absl::SleepFor(kEndOfRanks);
+  const bool waited = GetErrorCode(outcome.status) == ErrorCode::kDeadline;
+  if (rank > 0 && !waited) absl::SleepFor(kEndOfRanks);
   std::cerr << "tatami: " << (rank > 0 ? "rank " + std::to_string(rank) + ": " : "")
             << outcome.status.message() << std::endl;
+  if (rank >= 0 && waited) absl::SleepFor(kEndOfWaits);
   if (!json) return;
   nlohmann::json object = outcome.failure;
   const auto code = GetErrorCode(outcome.status);

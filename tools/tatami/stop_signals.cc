@@ -17,13 +17,12 @@ void Remember(int signal) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(TermMeans term) {
   stop_requested = 0;
-  std::signal(SIGTERM, Remember);
+  if (term == TermMeans::kStop) std::signal(SIGTERM, Remember);
   std::signal(SIGUSR1, Remember);
 }
 
-// A process that fails is ended by mpirun, with SIGTERM, and must not linger.
 StopSignals::~StopSignals() {
   std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGUSR1, SIG_DFL);

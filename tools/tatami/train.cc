@@ -36,6 +36,7 @@ struct TrainFlags {
   double learning_rate = 0, weight_decay = -1, clip_norm = 0;
   bool resume = false, resume_if_any = false, overwrite = false, json = false;
   std::string snapshots, time_limit;
+  std::vector<std::string> faults;
   double deadline_s = 120;
 };
 
@@ -105,6 +106,10 @@ absl::StatusOr<TrainerOptions> MakeTrainerOptions(const ModelChoice& choice,
                          .snapshot_dir = flags.snapshots,
                          .emulator = {.threads = flags.threads,
                                       .deadline = absl::Seconds(flags.deadline_s)}};
+  for (const std::string& text : flags.faults) {
+    TATAMI_ASSIGN_OR_RETURN(const Fault fault, ParseFault(text));
+    options.faults.push_back(fault);
+  }
   TATAMI_ASSIGN_OR_RETURN(options.start, StartOf(flags));
   TATAMI_ASSIGN_OR_RETURN(options.stop_at, StopAt(flags, absl::Now()));
   TATAMI_ASSIGN_OR_RETURN(options.schedule.kind, ParseScheduleKind(flags.schedule));
@@ -239,7 +244,7 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
     return absl::OkStatus();
   }
 
-  const StopSignals stop;
+  const StopSignals stop(StartedByMpirun() ? TermMeans::kEndAtOnce : TermMeans::kStop);
   options.stop_requested = [&stop] { return stop.requested(); };
   TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<Transport> transport,
                           StartTransport(flags.np));
@@ -278,6 +283,11 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
               << StagesText(train, choice.micro_batches) << SiteText(train);
   }
   TATAMI_RETURN_IF_ERROR(CheckRanksAgree(*transport, train.program));
+  for (const Fault& fault : options.faults) {
+    TATAMI_RETURN_IF_ERROR(
+        CheckHappens(fault, transport->size(), options.steps,
+                     static_cast<int64_t>(train.program.supersteps.size())));
+  }
   PosixStorage storage;
   TATAMI_ASSIGN_OR_RETURN(const TrainSummary summary,
                           Train(std::make_shared<Program>(std::move(train.program)),
@@ -349,6 +359,11 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--evaluate_every", flags->evaluate_every, "steps; 0: at the end")
       ->check(AtLeast(0))
       ->capture_default_str();
+  command
+      ->add_option("--inject", flags->faults,
+                   "a fault to survive, as kill:rank=1,step=3,phase=wait; again for "
+                   "more (docs/recovery.md)")
+      ->take_all();
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
   command->callback([flags, &outcome] {
