@@ -247,15 +247,16 @@ TEST_F(Stop, R9SigtermEndsARunInGoodOrder) {
     const std::string name = absl::StrCat("term-", ranks);
     ExpectStopped(name, Run(Long(name, ranks, {}),
                             {"timeout", "--foreground", "--preserve-status",
-                             "--signal=TERM", "1.5"}));
+                             "--kill-after=20", "--signal=TERM", "1.5"}));
   }
 }
 
 TEST_F(Stop, R9Sigusr1AndATimeLimitEndARunInGoodOrder) {
   ExpectStopped(
       "usr1", Run(Long("usr1", 2, {}), {"timeout", "--foreground", "--preserve-status",
-                                        "--signal=USR1", "1.5"}));
-  ExpectStopped("limit", Run(Long("limit", 2, {"--time_limit", "800ms"})));
+                                        "--kill-after=20", "--signal=USR1", "1.5"}));
+  ExpectStopped("limit",
+                Run(Long("limit", 2, {"--time_limit", "800ms"}), {"timeout", "30"}));
 }
 
 // The rank sleeps in its first step, far from the end of it.

@@ -297,6 +297,31 @@ absl::Status RunTrain(const TrainFlags& flags, std::optional<int>& ranks_exit_co
   return absl::OkStatus();
 }
 
+// What a run goes on from, when it ends early, and what it is to survive.
+void AddRecoveryFlags(CLI::App& command, TrainFlags& flags) {
+  command.add_flag("--resume", flags.resume, "go on from the newest good checkpoint");
+  command.add_flag("--resume_if_any", flags.resume_if_any,
+                   "go on where --out or --snapshots has something to go on from, "
+                   "else begin");
+  command.add_option("--snapshots", flags.snapshots,
+                     "folder of this run in shared memory (below /dev/shm) that keeps "
+                     "the states after each step");
+  command.add_option("--time_limit", flags.time_limit,
+                     "end after the step in which this runs out, as 90s or 1h30m");
+  command
+      .add_option("--deadline", flags.deadline_s,
+                  "seconds that a rank waits for the others in an exchange")
+      ->check(Above(0))
+      ->capture_default_str();
+  command.add_flag("--overwrite", flags.overwrite,
+                   "remove the checkpoints of an earlier run in --out");
+  command
+      .add_option("--inject", flags.faults,
+                  "a fault to survive, as kill:rank=1,step=3,phase=wait; again for "
+                  "more (docs/recovery.md)")
+      ->take_all();
+}
+
 }  // namespace
 
 void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
@@ -317,22 +342,7 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--steps", flags->steps, "steps in all")->check(AtLeast(1));
   command->add_option("--seed", flags->seed)->check(AtLeast(0))->capture_default_str();
   command->add_option("--out", flags->out, "run folder")->capture_default_str();
-  command->add_flag("--resume", flags->resume, "go on from the newest good checkpoint");
-  command->add_flag("--resume_if_any", flags->resume_if_any,
-                    "go on where --out or --snapshots has something to go on from, "
-                    "else begin");
-  command->add_option("--snapshots", flags->snapshots,
-                      "folder of this run in shared memory (below /dev/shm) that keeps "
-                      "the states after each step");
-  command->add_option("--time_limit", flags->time_limit,
-                      "end after the step in which this runs out, as 90s or 1h30m");
-  command
-      ->add_option("--deadline", flags->deadline_s,
-                   "seconds that a rank waits for the others in an exchange")
-      ->check(Above(0))
-      ->capture_default_str();
-  command->add_flag("--overwrite", flags->overwrite,
-                    "remove the checkpoints of an earlier run in --out");
+  AddRecoveryFlags(*command, *flags);
   command->add_option("--optimizer", flags->optimizer, "adamw or sgd")
       ->capture_default_str();
   command
@@ -359,11 +369,6 @@ void AddTrainCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--evaluate_every", flags->evaluate_every, "steps; 0: at the end")
       ->check(AtLeast(0))
       ->capture_default_str();
-  command
-      ->add_option("--inject", flags->faults,
-                   "a fault to survive, as kill:rank=1,step=3,phase=wait; again for "
-                   "more (docs/recovery.md)")
-      ->take_all();
   command->add_flag("--json", flags->json,
                     "the last line of output is one JSON object");
   command->callback([flags, &outcome] {
