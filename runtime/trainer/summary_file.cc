@@ -35,6 +35,7 @@ std::string SummaryJson(const TrainSummary& summary) {
                                          {"weights_hash", summary.weights_hash},
                                          {"samples_per_s", summary.samples_per_s},
                                          {"data_wait_share", summary.data_wait_share},
+                                         {"snapshot_s", summary.snapshot_s},
                                          {"exchange_s", summary.times.exchange_s},
                                          {"wait_s", summary.times.wait_s},
                                          {"compute_s", summary.times.compute_s}};

@@ -11,8 +11,8 @@ namespace tatami {
 
 // One JSON object, the fields of the summary by their names:
 // {"steps", "total_steps", "stopped", "resumed", "resumed_step", "loss", "metrics",
-// "baselines", "weights_hash", "samples_per_s", "data_wait_share", "exchange_s",
-// "wait_s", "compute_s"}. "resumed" is "no", "checkpoint" or "snapshot".
+// "baselines", "weights_hash", "samples_per_s", "data_wait_share", "snapshot_s",
+// "exchange_s", "wait_s", "compute_s"}. "resumed" is "no", "checkpoint" or "snapshot".
 std::string SummaryJson(const TrainSummary& summary);
 
 // Writes RUN_DIR/summary.json: at every moment there is none, or a whole one. kStorage.

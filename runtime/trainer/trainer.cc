@@ -156,7 +156,11 @@ class TrainingRun {
       TATAMI_RETURN_IF_ERROR(SaveStates(done_));
       TATAMI_RETURN_IF_ERROR(WaitForRoot());
     }
-    if (snapshots_ != nullptr) TATAMI_RETURN_IF_ERROR(snapshots_->Write(done_));
+    if (snapshots_ != nullptr) {
+      const double start = NowSeconds();
+      TATAMI_RETURN_IF_ERROR(snapshots_->Write(done_));
+      summary_.snapshot_s += NowSeconds() - start;
+    }
     ComeTo(FaultPhase::kCommit, 0);
     return absl::OkStatus();
   }

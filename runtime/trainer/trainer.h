@@ -70,6 +70,7 @@ struct TrainSummary {
   std::string weights_hash;  // of all states after the last step, as in a checkpoint
   double samples_per_s = 0;
   double data_wait_share = 0;
+  double snapshot_s = 0;  // spent on keeping the states after each step
   StepTimes times;
 };
 
