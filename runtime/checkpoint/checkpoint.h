@@ -7,7 +7,7 @@
 //   1. A step directory appears whole or not at all: it is written beside, made durable
 //      and renamed.
 //   2. Every byte that LoadCheckpoint uses is covered by an xxh3 checksum: tensor data
-//      by its tensor's, shard headers and the index by their file's, all of these by
+//      by its chunk's, shard headers and the index by their file's, all of these by
 //      the manifest's own.
 //   3. One process writes a run directory at a time.
 #pragma once
@@ -54,6 +54,9 @@ struct Checkpoint {
 struct CheckpointOptions {
   // A shard ends before it would grow beyond this; a larger tensor has one of its own.
   int64_t shard_bytes_max = int64_t{1} << 30;
+  // A checksum guards so many bytes of a tensor; damage is named this
+  // finely. A multiple of 8.
+  int64_t chunk_bytes = int64_t{4} << 20;
   // The newest so many are kept and older ones removed; at least 1.
   int64_t keep = 3;
 };

@@ -213,8 +213,10 @@ TEST_F(CheckpointTest, CorruptDataNamesFileTensorAndNumbers) {
   const absl::Status s = LoadCheckpoint(disk_, CheckpointPath(run_dir_, 1)).status();
   EXPECT_THAT(
       std::string(s.message()),
-      HasSubstr(absl::StrCat("'", path, "' is corrupt: tensor 'stem.scale' (bytes ",
-                             text.size() - 6, " to ", text.size(), ") has xxh3 ")));
+      HasSubstr(absl::StrCat("'", path,
+                             "' is corrupt: tensor 'stem.scale', chunk 1 of 1 "
+                             "(bytes ",
+                             text.size() - 6, " to ", text.size(), "), has xxh3 ")));
 }
 
 TEST_F(CheckpointTest, LatestPassesOverCorruptOnesWithAWarning) {

@@ -1,8 +1,6 @@
-// LoadCheckpoint and what chooses among checkpoints. Trusts no byte before its
-// checksum.
+// LoadCheckpoint and what chooses among checkpoints.
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -14,81 +12,12 @@
 #include "core/status_macros.h"
 #include "runtime/checkpoint/checkpoint.h"
 #include "runtime/checkpoint/manifest.h"
-#include "runtime/checkpoint/safetensors.h"
+#include "runtime/checkpoint/stored_checkpoint.h"
 
 namespace tatami {
 namespace {
 
 constexpr absl::string_view kStepPrefix = "step-";
-constexpr absl::string_view kShardEnding = ".safetensors";
-// A manifest has about 150 bytes a tensor; this allows over a million tensors.
-constexpr int64_t kManifestBytesMax = int64_t{256} << 20;
-
-absl::Status Corrupt(absl::string_view path, absl::string_view what) {
-  return MakeError(ErrorCode::kCheckpointCorrupt,
-                   absl::StrCat("'", path, "' is corrupt: ", what));
-}
-
-// Where a tensor's data lie.
-struct Located {
-  std::string file;
-  int64_t offset = 0;  // in the file
-  TensorType type;
-};
-
-// Checks one file against the manifest, and adds its tensors to `located`.
-absl::Status ReadFile(Storage& storage, const std::string& dir,
-                      const ManifestFile& file,
-                      std::map<std::string, Located>& located) {
-  const std::string path = absl::StrCat(dir, "/", file.name);
-  if (absl::StrContains(file.name, "/") || !storage.Exists(path)) {
-    return Corrupt(path, "the manifest names it and it is not there.");
-  }
-  TATAMI_ASSIGN_OR_RETURN(const int64_t bytes, storage.FileBytes(path));
-  if (bytes != file.bytes || file.head_bytes > bytes) {
-    return Corrupt(path, absl::StrCat("it has ", bytes, " bytes and the manifest says ",
-                                      file.bytes, "."));
-  }
-  std::string head(static_cast<size_t>(file.head_bytes), '\0');
-  TATAMI_RETURN_IF_ERROR(
-      storage.Read(path, 0, {reinterpret_cast<std::byte*>(head.data()), head.size()}));
-  if (const std::string sum = Checksum(AsBytes(head)); sum != file.head_checksum) {
-    return Corrupt(
-        path, absl::StrCat("the xxh3 of its first ", head.size(), " bytes is ", sum,
-                           " and the manifest says ", file.head_checksum, "."));
-  }
-  if (!absl::EndsWith(file.name, kShardEnding)) return absl::OkStatus();
-  TATAMI_ASSIGN_OR_RETURN(const SafetensorsHeader header,
-                          ReadSafetensorsHeader(storage, path));
-  if (header.data_offset != file.head_bytes) {
-    return Corrupt(path, absl::StrCat("its data start at byte ", header.data_offset,
-                                      " and the manifest says ", file.head_bytes, "."));
-  }
-  for (const SafetensorsEntry& entry : header.entries) {
-    const Located here{file.name, header.data_offset + entry.begin, entry.type};
-    if (!located.emplace(entry.name, here).second) {
-      return Corrupt(path, absl::StrCat("tensor '", entry.name, "' is in ",
-                                        located[entry.name].file, " as well."));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<NamedTensor> ReadTensor(Storage& storage, const std::string& dir,
-                                       const ManifestTensor& tensor,
-                                       const Located& located) {
-  const std::string path = absl::StrCat(dir, "/", located.file);
-  NamedTensor out{.name = tensor.name, .type = located.type};
-  out.data.resize(static_cast<size_t>(located.type.bytes()));
-  TATAMI_RETURN_IF_ERROR(storage.Read(path, located.offset, absl::MakeSpan(out.data)));
-  if (const std::string sum = Checksum(out.data); sum != tensor.checksum) {
-    return Corrupt(
-        path, absl::StrCat("tensor '", tensor.name, "' (bytes ", located.offset, " to ",
-                           located.offset + located.type.bytes(), ") has xxh3 ", sum,
-                           " and the manifest says ", tensor.checksum, "."));
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -97,39 +26,21 @@ std::string CheckpointPath(absl::string_view run_dir, int64_t step) {
 }
 
 absl::StatusOr<Checkpoint> LoadCheckpoint(Storage& storage, const std::string& dir) {
-  if (!storage.Exists(dir)) {
-    return MakeError(ErrorCode::kStorage,
-                     absl::StrCat("there is no checkpoint '", dir, "'."));
-  }
-  const std::string path = absl::StrCat(dir, "/manifest.json");
-  if (!storage.Exists(path)) return Corrupt(path, "it is missing.");
-  TATAMI_ASSIGN_OR_RETURN(const std::string text,
-                          ReadText(storage, path, kManifestBytesMax));
-  TATAMI_ASSIGN_OR_RETURN(const Manifest manifest, ParseManifest(text, path));
-  std::map<std::string, Located> located;
-  for (const ManifestFile& file : manifest.files) {
-    TATAMI_RETURN_IF_ERROR(ReadFile(storage, dir, file, located));
-  }
-  Checkpoint checkpoint{.step = manifest.step,
-                        .seed = manifest.seed,
-                        .model = manifest.model,
-                        .data_cursor = manifest.data_cursor};
-  std::set<std::string> read;
-  for (const ManifestTensor& tensor : manifest.tensors) {
-    const auto it = located.find(tensor.name);
-    if (it == located.end() || it->second.file != tensor.file ||
-        !read.insert(tensor.name).second) {
-      return Corrupt(path, absl::StrCat("tensor '", tensor.name, "' is not in '",
-                                        tensor.file, "', or named twice."));
+  TATAMI_ASSIGN_OR_RETURN(const StoredCheckpoint stored, OpenCheckpoint(storage, dir));
+  Checkpoint checkpoint{.step = stored.step,
+                        .seed = stored.seed,
+                        .model = stored.model,
+                        .data_cursor = stored.data_cursor};
+  for (const StoredTensor& tensor : stored.tensors) {
+    NamedTensor out{.name = tensor.name, .type = tensor.type};
+    out.data.resize(static_cast<size_t>(tensor.type.bytes()));
+    auto rest = absl::MakeSpan(out.data);
+    for (size_t i = 0; i < tensor.chunk_checksums.size(); ++i) {
+      const auto bytes = static_cast<size_t>(ChunkBytes(stored, tensor, i));
+      TATAMI_RETURN_IF_ERROR(ReadChunk(storage, stored, tensor, i, rest.first(bytes)));
+      rest.remove_prefix(bytes);
     }
-    TATAMI_ASSIGN_OR_RETURN(NamedTensor data,
-                            ReadTensor(storage, dir, tensor, it->second));
-    checkpoint.tensors.push_back(std::move(data));
-  }
-  if (read.size() != located.size()) {
-    return Corrupt(
-        path, absl::StrCat("it lists ", read.size(), " tensors and the shards hold ",
-                           located.size(), "."));
+    checkpoint.tensors.push_back(std::move(out));
   }
   return checkpoint;
 }

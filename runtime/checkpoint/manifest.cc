@@ -14,8 +14,10 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr char kFormat[] = "tatami-checkpoint-1";
+constexpr char kFormat[] = "tatami-checkpoint-2";
 constexpr absl::string_view kChecksumKey = "\"checksum\": \"";
+// No element lies across two chunks.
+constexpr int64_t kChunkAlignment = 8;
 constexpr size_t kChecksumDigits = 16;
 // What follows the checksum's digits at the end of the text.
 constexpr absl::string_view kTail = "\"\n}\n";
@@ -53,6 +55,12 @@ class Fields {
     static const json kEmpty = json::object();
     return kEmpty;
   }
+  void Read(const char* key, std::vector<std::string>& to) {
+    for (const json& entry : Child(key, json::value_t::array)) {
+      ok_ = ok_ && entry.is_string();
+      if (ok_) to.push_back(entry.get<std::string>());
+    }
+  }
   bool ok() const { return ok_; }
 
  private:
@@ -69,10 +77,75 @@ class Fields {
   bool ok_;
 };
 
+// False when a field is missing or of the wrong type.
+bool ReadFiles(const json& list, std::vector<ManifestFile>& files) {
+  bool ok = true;
+  for (const json& entry : list) {
+    Fields f(entry);
+    ManifestFile& file = files.emplace_back();
+    f.Read("name", file.name);
+    f.Read("bytes", file.bytes);
+    f.Read("head_bytes", file.head_bytes);
+    f.Read("head_xxh3", file.head_checksum);
+    ok = ok && f.ok();
+  }
+  return ok;
+}
+
+bool ReadTensors(const json& list, std::vector<ManifestTensor>& tensors) {
+  bool ok = true;
+  for (const json& entry : list) {
+    Fields f(entry);
+    ManifestTensor& tensor = tensors.emplace_back();
+    f.Read("name", tensor.name);
+    f.Read("file", tensor.file);
+    f.Read("chunks_xxh3", tensor.chunk_checksums);
+    ok = ok && f.ok();
+  }
+  return ok;
+}
+
+// Everything but the format and the checksum.
+bool ReadFields(const json& object, Manifest& m, std::string& root) {
+  Fields fields(object);
+  fields.Read("model", m.model);
+  fields.Read("step", m.step);
+  fields.Read("seed", m.seed);
+  Fields cursor(fields.Child("data_cursor", json::value_t::object));
+  cursor.Read("epoch", m.data_cursor.epoch);
+  cursor.Read("batch", m.data_cursor.batch);
+  fields.Read("chunk_bytes", m.chunk_bytes);
+  const bool files = ReadFiles(fields.Child("files", json::value_t::array), m.files);
+  const bool tensors =
+      ReadTensors(fields.Child("tensors", json::value_t::array), m.tensors);
+  fields.Read("merkle_root", root);
+  return cursor.ok() && files && tensors && fields.ok() && m.chunk_bytes > 0 &&
+         m.chunk_bytes % kChunkAlignment == 0;
+}
+
 }  // namespace
 
 std::string Checksum(Bytes data) {
   return absl::StrFormat("%016x", XXH3_64bits(data.data(), data.size()));
+}
+
+std::string MerkleRoot(const Manifest& manifest) {
+  std::vector<std::string> level = {Checksum(AsBytes(
+      absl::StrCat(manifest.model, "\n", manifest.step, " ", manifest.seed, " ",
+                   manifest.data_cursor.epoch, " ", manifest.data_cursor.batch)))};
+  for (const ManifestFile& f : manifest.files) level.push_back(f.head_checksum);
+  for (const ManifestTensor& t : manifest.tensors) {
+    level.insert(level.end(), t.chunk_checksums.begin(), t.chunk_checksums.end());
+  }
+  while (level.size() > 1) {
+    std::vector<std::string> above;
+    for (size_t i = 0; i + 1 < level.size(); i += 2) {
+      above.push_back(Checksum(AsBytes(level[i] + level[i + 1])));
+    }
+    if (level.size() % 2 != 0) above.push_back(level.back());
+    level = std::move(above);
+  }
+  return level[0];
 }
 
 std::string EncodeManifest(const Manifest& manifest) {
@@ -83,6 +156,7 @@ std::string EncodeManifest(const Manifest& manifest) {
   out["seed"] = manifest.seed;
   out["data_cursor"] = {{"epoch", manifest.data_cursor.epoch},
                         {"batch", manifest.data_cursor.batch}};
+  out["chunk_bytes"] = manifest.chunk_bytes;
   out["files"] = ordered_json::array();
   for (const ManifestFile& f : manifest.files) {
     out["files"].push_back({{"name", f.name},
@@ -93,8 +167,9 @@ std::string EncodeManifest(const Manifest& manifest) {
   out["tensors"] = ordered_json::array();
   for (const ManifestTensor& t : manifest.tensors) {
     out["tensors"].push_back(
-        {{"name", t.name}, {"file", t.file}, {"xxh3", t.checksum}});
+        {{"name", t.name}, {"file", t.file}, {"chunks_xxh3", t.chunk_checksums}});
   }
+  out["merkle_root"] = MerkleRoot(manifest);
   out["checksum"] = std::string(kChecksumDigits, '0');
   std::string text = out.dump(1) + "\n";
   const size_t position = ChecksumPosition(text);
@@ -121,39 +196,21 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view text, absl::string_view
   }
   const auto object = ParseJsonObject(text);
   if (!object) return corrupt("it is not a JSON object with unique keys.");
+  if (const std::string format = JsonString(*object, "format").value_or("");
+      format != kFormat) {
+    return corrupt(absl::StrCat("its format is '", format, "' and this program reads '",
+                                kFormat,
+                                "'. Go on with the version of tatami that wrote it."));
+  }
   Manifest m;
-  std::string format;
-  Fields fields(*object);
-  fields.Read("format", format);
-  if (format != kFormat) {
-    return corrupt(absl::StrCat("its format is '", format, "'; this program reads '",
-                                kFormat, "'."));
+  std::string root;
+  if (!ReadFields(*object, m, root)) {
+    return corrupt("a field is missing or of the wrong type.");
   }
-  fields.Read("model", m.model);
-  fields.Read("step", m.step);
-  fields.Read("seed", m.seed);
-  Fields cursor(fields.Child("data_cursor", json::value_t::object));
-  cursor.Read("epoch", m.data_cursor.epoch);
-  cursor.Read("batch", m.data_cursor.batch);
-  bool ok = cursor.ok();
-  for (const json& entry : fields.Child("files", json::value_t::array)) {
-    Fields f(entry);
-    ManifestFile& file = m.files.emplace_back();
-    f.Read("name", file.name);
-    f.Read("bytes", file.bytes);
-    f.Read("head_bytes", file.head_bytes);
-    f.Read("head_xxh3", file.head_checksum);
-    ok = ok && f.ok();
+  if (const std::string computed = MerkleRoot(m); computed != root) {
+    return corrupt(absl::StrCat("its checksums have the Merkle root ", computed,
+                                " and it states ", root, "."));
   }
-  for (const json& entry : fields.Child("tensors", json::value_t::array)) {
-    Fields f(entry);
-    ManifestTensor& tensor = m.tensors.emplace_back();
-    f.Read("name", tensor.name);
-    f.Read("file", tensor.file);
-    f.Read("xxh3", tensor.checksum);
-    ok = ok && f.ok();
-  }
-  if (!ok || !fields.ok()) return corrupt("a field is missing or of the wrong type.");
   return m;
 }
 

@@ -20,10 +20,12 @@ struct ManifestFile {
   std::string head_checksum;
 };
 
+// Its data are cut into chunks of Manifest::chunk_bytes, the last one shorter; a tensor
+// without data has none.
 struct ManifestTensor {
   std::string name;
   std::string file;
-  std::string checksum;  // of its data
+  std::vector<std::string> chunk_checksums;
 };
 
 struct Manifest {
@@ -31,12 +33,19 @@ struct Manifest {
   uint64_t seed = 0;
   std::string model;
   DataCursor data_cursor;
+  int64_t chunk_bytes = 0;
   std::vector<ManifestFile> files;
   std::vector<ManifestTensor> tensors;  // in the order of Checkpoint::tensors
 };
 
 // 16 hex digits of XXH3-64.
 std::string Checksum(Bytes data);
+
+// The root of a Merkle tree whose leaves are what the checkpoint is of (model, step,
+// seed, cursor), each file's head and each tensor's chunks, in the order of the
+// manifest: one number that stands for every byte. An inner node hashes the digits of
+// its two children; a last node without a partner moves up as it is. 16 hex digits.
+std::string MerkleRoot(const Manifest& manifest);
 
 // JSON text whose last field is the checksum of the whole text (computed with zeros in
 // its place), so that no byte of it can change unnoticed.

@@ -97,12 +97,22 @@ std::vector<OutFile> LayOut(const Checkpoint& checkpoint, int64_t shard_bytes_ma
   return files;
 }
 
-std::string ManifestOf(const Checkpoint& checkpoint,
-                       const std::vector<OutFile>& files) {
+std::vector<std::string> ChunkChecksums(Bytes data, int64_t chunk_bytes) {
+  std::vector<std::string> sums;
+  for (; !data.empty();
+       data.remove_prefix(std::min<size_t>(chunk_bytes, data.size()))) {
+    sums.push_back(Checksum(data.first(std::min<size_t>(chunk_bytes, data.size()))));
+  }
+  return sums;
+}
+
+std::string ManifestOf(const Checkpoint& checkpoint, const std::vector<OutFile>& files,
+                       int64_t chunk_bytes) {
   Manifest manifest{.step = checkpoint.step,
                     .seed = checkpoint.seed,
                     .model = checkpoint.model,
-                    .data_cursor = checkpoint.data_cursor};
+                    .data_cursor = checkpoint.data_cursor,
+                    .chunk_bytes = chunk_bytes};
   std::map<absl::string_view, absl::string_view> file_of;
   for (const OutFile& file : files) {
     const auto head_bytes = static_cast<int64_t>(file.head.size());
@@ -116,7 +126,7 @@ std::string ManifestOf(const Checkpoint& checkpoint,
   }
   for (const NamedTensor& t : checkpoint.tensors) {
     manifest.tensors.push_back(
-        {t.name, std::string(file_of[t.name]), Checksum(t.data)});
+        {t.name, std::string(file_of[t.name]), ChunkChecksums(t.data, chunk_bytes)});
   }
   return EncodeManifest(manifest);
 }
@@ -197,8 +207,11 @@ absl::Status SaveCheckpoint(Storage& storage, const std::string& run_dir,
                             const Checkpoint& checkpoint,
                             const CheckpointOptions& options) {
   CheckTensors(checkpoint);
+  TATAMI_CHECK(options.chunk_bytes > 0 && options.chunk_bytes % 8 == 0)
+      << options.chunk_bytes;
   std::vector<OutFile> files = LayOut(checkpoint, options.shard_bytes_max);
-  files.push_back({.name = "manifest.json", .head = ManifestOf(checkpoint, files)});
+  files.push_back({.name = "manifest.json",
+                   .head = ManifestOf(checkpoint, files, options.chunk_bytes)});
   const int64_t needed_bytes = TotalBytes(files);
   const std::string path = CheckpointPath(run_dir, checkpoint.step);
   const std::string temp =

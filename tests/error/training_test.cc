@@ -88,12 +88,12 @@ std::string FlipBit(const std::string& folder) {
       nlohmann::json::parse(FileText(folder + "/run/step-00000002/manifest.json"));
   std::string was;
   for (const auto& tensor : manifest["tensors"]) {
-    if (tensor["name"] == name) was = tensor["xxh3"];
+    if (tensor["name"] == name) was = tensor["chunks_xxh3"][0];
   }
   EXPECT_NE(now, was);
-  return absl::StrCat("E0701: '", kShard, "' is corrupt: tensor '", name, "' (bytes ",
-                      begin, " to ", end, ") has xxh3 ", now, " and the manifest says ",
-                      was, ".");
+  return absl::StrCat("E0701: '", kShard, "' is corrupt: tensor '", name,
+                      "', chunk 1 of 1 (bytes ", begin, " to ", end, "), has xxh3 ",
+                      now, " and the manifest says ", was, ".");
 }
 
 TEST_F(Training, AFlippedBitInTheOnlyCheckpointIsRefused) {

@@ -15,7 +15,8 @@ struct CommandOutcome {
   absl::Status status;
   // What --json adds to the error object of a failed command.
   nlohmann::json failure = nlohmann::json::object();
-  // Set when the ranks that the command started have told everything already.
+  // Set when everything has been told already: by the ranks that the command started,
+  // or where the answer itself is an exit code, as that of a comparison.
   std::optional<int> reported_exit_code;
 };
 
@@ -36,6 +37,7 @@ void AddRunAttemptCommand(CLI::App& app, CommandOutcome& outcome);
 void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome);
 // jobs, describe, logs, cancel, resume, wait, nodes, drain
 void AddJobCommands(CLI::App& app, CommandOutcome& outcome);
+void AddCkptCommand(CLI::App& app, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);
 void AddMachinesCommand(CLI::App& app, CommandOutcome& outcome);

@@ -52,6 +52,7 @@ int Main(int argc, char** argv) {
   AddSubmitCommand(app, outcome);
   AddJobCommands(app, outcome);
   AddInspectCommand(app, outcome);
+  AddCkptCommand(app, outcome);
   AddModelsCommand(app, outcome);
   AddMachinesCommand(app, outcome);
   AddDoctorCommand(app, outcome);
