@@ -37,6 +37,8 @@ std::string ErrorCodeName(ErrorCode code) {
 
 absl::StatusCode StatusCodeOf(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kDenied:
+      return absl::StatusCode::kPermissionDenied;
     case ErrorCode::kDoesNotFit:
       return absl::StatusCode::kResourceExhausted;
     case ErrorCode::kDataMissing:

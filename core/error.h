@@ -26,6 +26,7 @@ enum class ErrorCode : int {
   kBadPlan = 106,
   kBadGraph = 107,    // shapes or types that an op refuses
   kBadDeadMap = 108,  // of a grid's dead nodes and links
+  kDenied = 109,      // the job service does not let this caller
   kDoesNotFit = 301,
   kDataMissing = 401,
   kDataUnreadable = 402,  // zero length, truncated, or not a video

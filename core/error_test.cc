@@ -20,6 +20,7 @@ const Expected kAll[] = {
     {ErrorCode::kMeshTooLarge, "E0105", 2, absl::StatusCode::kInvalidArgument},
     {ErrorCode::kBadPlan, "E0106", 2, absl::StatusCode::kInvalidArgument},
     {ErrorCode::kBadGraph, "E0107", 2, absl::StatusCode::kInvalidArgument},
+    {ErrorCode::kDenied, "E0109", 2, absl::StatusCode::kPermissionDenied},
     {ErrorCode::kDoesNotFit, "E0301", 3, absl::StatusCode::kResourceExhausted},
     {ErrorCode::kDataMissing, "E0401", 4, absl::StatusCode::kNotFound},
     {ErrorCode::kDataUnreadable, "E0402", 4, absl::StatusCode::kDataLoss},

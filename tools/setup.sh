@@ -5,10 +5,10 @@
 build_packages=(
   ccache cmake g++ libabsl-dev libavcodec-dev libavformat-dev libavutil-dev libcli11-dev
   libdnnl-dev libgrpc++-dev libopenmpi-dev libpng-dev libprotobuf-dev libsqlite3-dev
-  libswscale-dev libxxhash-dev ninja-build nlohmann-json3-dev openmpi-bin pkg-config
+  libssl-dev libswscale-dev libxxhash-dev ninja-build nlohmann-json3-dev openmpi-bin pkg-config
   protobuf-compiler protobuf-compiler-grpc
 )
-test_packages=(libgmock-dev libgtest-dev python3-numpy python3-torch)
+test_packages=(libgmock-dev libgtest-dev openssl python3-numpy python3-torch)
 clang_packages=(clang)
 
 # Open MPI refuses to start as root, which is who one is in a container.

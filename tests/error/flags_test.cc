@@ -49,7 +49,8 @@ TEST(Flags, ACommandThatIsMissingOrUnknownListsTheCommands) {
   const Scratch scratch;
   constexpr char kCommands[] =
       " Commands are train, compile, bench, simulate, serve, submit, jobs, describe, "
-      "logs, cancel, resume, wait, nodes, drain, inspect, models, machines, doctor; "
+      "logs, cancel, resume, wait, nodes, drain, token, inspect, ckpt, models, "
+      "machines, doctor; "
       "`tatami COMMAND "
       "--help` explains one.";
   ExpectRefused(scratch, {}, kUsage,

@@ -37,8 +37,10 @@ TEST(ErrorPages, EveryCodeHasOneAndEveryPageACode) {
 
 TEST(ErrorPages, EverySampleIsComparedWithWhatIsSaid) {
   std::string tests;
-  for (const auto& file : std::filesystem::directory_iterator("tests/error")) {
-    if (file.path().string().ends_with("_test.cc")) tests += FileText(file.path());
+  for (const char* folder : {"tests/error", "tests/jobs"}) {
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+      if (file.path().string().ends_with("_test.cc")) tests += FileText(file.path());
+    }
   }
   EXPECT_EQ(Matches(tests, R"re(SampleOfPage\("E0*(\d+)"\))re"), CodesOfHeader());
 }

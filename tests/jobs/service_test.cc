@@ -116,7 +116,7 @@ TEST(Service, KilledAfterAnyCommitItGoesOn) {
     RunningService service(scratch);
     dying.Start();
     std::vector<std::string> words = RunWords("submit", 1, 20);
-    words.insert(words.end(), {"--key", "one"});
+    words.insert(words.end(), {"--once", "one"});
     dying.Tatami(words);
     bool died = false;
     for (int i = 0; i < 300 && !died; ++i) {

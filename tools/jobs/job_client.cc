@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -21,12 +22,25 @@ constexpr int kTries = 5;
 // How long `logs -f` waits for a service that is being started again.
 constexpr absl::Duration kAwayMax = absl::Minutes(2);
 
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const ServiceAddress& address) {
+  if (absl::StartsWith(address.address, "unix:")) {
+    return grpc::InsecureChannelCredentials();
+  }
+  return grpc::SslCredentials({address.ca, address.key, address.certificate});
+}
+
+// No answer of the service, but of what is between.
+bool IsAway(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         !absl::StartsWith(status.error_message(), "E0");
+}
+
 class GrpcClient : public JobClient {
  public:
-  explicit GrpcClient(const std::string& address)
-      : address_(address),
-        stub_(Jobs::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
+  explicit GrpcClient(const ServiceAddress& address)
+      : address_(address.address),
+        token_(address.token),
+        stub_(Jobs::NewStub(grpc::CreateChannel(address_, Credentials(address)))) {}
 
   absl::StatusOr<Job> Submit(const SubmitRequest& request) override {
     return Call<Job>(&Jobs::Stub::Submit, request);
@@ -54,6 +68,18 @@ class GrpcClient : public JobClient {
     return Call<ClusterInfo>(&Jobs::Stub::Drain, request);
   }
 
+  absl::StatusOr<Token> CreateToken(const Token& wanted) override {
+    return Call<Token>(&Jobs::Stub::CreateToken, wanted);
+  }
+  absl::StatusOr<Token> RevokeToken(int64_t id) override {
+    TokenRequest request;
+    request.set_id(id);
+    return Call<Token>(&Jobs::Stub::RevokeToken, request);
+  }
+  absl::StatusOr<TokenList> Tokens() override {
+    return Call<TokenList>(&Jobs::Stub::Tokens, TokensRequest());
+  }
+
   absl::Status Logs(LogsRequest request,
                     const std::function<void(absl::string_view)>& on_data,
                     const std::function<void()>& on_wait) override {
@@ -61,6 +87,7 @@ class GrpcClient : public JobClient {
     absl::Time away_since = absl::InfiniteFuture();
     while (true) {
       grpc::ClientContext context;
+      ShowToken(context);
       const auto reader = stub_->Logs(&context, request);
       LogChunk chunk;
       while (reader->Read(&chunk)) {
@@ -71,8 +98,7 @@ class GrpcClient : public JobClient {
       }
       const grpc::Status status = reader->Finish();
       if (status.ok()) return absl::OkStatus();
-      const bool away = status.error_code() == grpc::StatusCode::UNAVAILABLE;
-      if (!away || !reached) return FromGrpc(status);
+      if (!IsAway(status) || !reached) return FromGrpc(status);
       if (away_since == absl::InfiniteFuture()) {
         away_since = absl::Now();
         on_wait();
@@ -88,14 +114,19 @@ class GrpcClient : public JobClient {
     grpc::Status status;
     for (int i = 0; i < kTries; ++i) {
       grpc::ClientContext context;
+      ShowToken(context);
       context.set_deadline(absl::ToChronoTime(absl::Now() + kCallDeadline));
       Answer answer;
       status = (stub_.get()->*method)(&context, request, &answer);
       if (status.ok()) return answer;
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+      if (!IsAway(status)) break;
       absl::SleepFor(kRetryPause);
     }
     return FromGrpc(status);
+  }
+
+  void ShowToken(grpc::ClientContext& context) const {
+    if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
   }
 
   absl::Status FromGrpc(const grpc::Status& status) const {
@@ -113,13 +144,13 @@ class GrpcClient : public JobClient {
                                   "with --service."));
   }
 
-  const std::string address_;
+  const std::string address_, token_;
   const std::unique_ptr<Jobs::Stub> stub_;
 };
 
 }  // namespace
 
-std::unique_ptr<JobClient> MakeJobClient(const std::string& address) {
+std::unique_ptr<JobClient> MakeJobClient(const ServiceAddress& address) {
   return std::make_unique<GrpcClient>(address);
 }
 
@@ -129,7 +160,7 @@ std::string DefaultServiceFolder() {
   return absl::StrCat(home == nullptr ? "." : home, "/.tatami");
 }
 
-std::string ServiceAddress(const std::string& folder) {
+std::string SocketOf(const std::string& folder) {
   return absl::StrCat("unix:", folder, "/socket");
 }
 

@@ -23,6 +23,9 @@ class JobClient {
   virtual absl::StatusOr<Job> Resume(int64_t id) = 0;
   virtual absl::StatusOr<ClusterInfo> Cluster() = 0;
   virtual absl::StatusOr<ClusterInfo> Drain(const DrainRequest& request) = 0;
+  virtual absl::StatusOr<Token> CreateToken(const Token& wanted) = 0;
+  virtual absl::StatusOr<Token> RevokeToken(int64_t id) = 0;
+  virtual absl::StatusOr<TokenList> Tokens() = 0;
   // Hands over the log from request.offset on, each byte once, until the job has ended
   // or, without `follow`, what there is. While a service that was reached once is away,
   // waits for it and goes on where it was; `on_wait` hears of it.
@@ -31,13 +34,20 @@ class JobClient {
                             const std::function<void()>& on_wait) = 0;
 };
 
+// Where the service is and, over TCP, who calls.
+struct ServiceAddress {
+  std::string address;               // "unix:PATH", or HOST:PORT, which is always TLS
+  std::string ca, certificate, key;  // PEM texts; of HOST:PORT alone
+  std::string token;
+};
+
 // Connects when first used. Calls that change nothing twice are tried again while the
 // service is away for a moment.
-std::unique_ptr<JobClient> MakeJobClient(const std::string& address);
+std::unique_ptr<JobClient> MakeJobClient(const ServiceAddress& address);
 
 // $TATAMI_HOME, or .tatami in the user's home.
 std::string DefaultServiceFolder();
 // "unix:FOLDER/socket"
-std::string ServiceAddress(const std::string& folder);
+std::string SocketOf(const std::string& folder);
 
 }  // namespace tatami::jobs

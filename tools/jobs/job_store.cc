@@ -30,6 +30,11 @@ CREATE INDEX event_of_job ON event(job);
 CREATE TABLE drained(
   row INTEGER NOT NULL, col INTEGER NOT NULL, reason TEXT NOT NULL,
   PRIMARY KEY(row, col));
+CREATE TABLE token(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash TEXT NOT NULL UNIQUE,
+  record BLOB NOT NULL,
+  revoked INTEGER NOT NULL DEFAULT 0);
 )";
 
 }  // namespace
@@ -266,6 +271,34 @@ absl::Status JobStore::SetDrained(const std::vector<MeshNode>& nodes) {
   if (status.ok()) status = Commit();
   if (!status.ok()) Run("ROLLBACK").IgnoreError();  // its cause comes first
   return status;
+}
+
+absl::StatusOr<Token> JobStore::AddToken(Token token, const std::string& hash) {
+  TATAMI_RETURN_IF_ERROR(
+      Statement(*this, "INSERT INTO token(hash, record) VALUES(?, ?)")
+          .Bind(hash)
+          .BindBlob(token.SerializeAsString())
+          .Done());
+  token.set_id(sqlite3_last_insert_rowid(db_));
+  return token;
+}
+
+absl::StatusOr<std::vector<JobStore::KeptToken>> JobStore::Tokens() {
+  std::vector<KeptToken> tokens;
+  Statement read(*this, "SELECT id, hash, record, revoked FROM token ORDER BY id");
+  while (true) {
+    TATAMI_ASSIGN_OR_RETURN(const bool more, read.Next());
+    if (!more) return tokens;
+    KeptToken& kept = tokens.emplace_back();
+    kept.token.ParseFromString(read.Text(2));
+    kept.token.set_id(read.Int(0));
+    kept.token.set_revoked(read.Int(3) != 0);
+    kept.hash = read.Text(1);
+  }
+}
+
+absl::Status JobStore::RevokeToken(int64_t id) {
+  return Statement(*this, "UPDATE token SET revoked=1 WHERE id=?").Bind(id).Done();
 }
 
 }  // namespace tatami::jobs

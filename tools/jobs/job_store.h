@@ -41,6 +41,15 @@ class JobStore {
   absl::StatusOr<std::vector<MeshNode>> Drained();
   absl::Status SetDrained(const std::vector<MeshNode>& nodes);
 
+  // Tokens by id; `hash` stands for the text, which is not kept.
+  struct KeptToken {
+    Token token;
+    std::string hash;
+  };
+  absl::StatusOr<Token> AddToken(Token token, const std::string& hash);
+  absl::StatusOr<std::vector<KeptToken>> Tokens();
+  absl::Status RevokeToken(int64_t id);
+
   // Called after every commit: tests end the process there.
   void set_after_commit(std::function<void()> call) { after_commit_ = std::move(call); }
 

@@ -37,6 +37,7 @@ void AddRunAttemptCommand(CLI::App& app, CommandOutcome& outcome);
 void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome);
 // jobs, describe, logs, cancel, resume, wait, nodes, drain
 void AddJobCommands(CLI::App& app, CommandOutcome& outcome);
+void AddTokenCommand(CLI::App& app, CommandOutcome& outcome);
 void AddCkptCommand(CLI::App& app, CommandOutcome& outcome);
 void AddInspectCommand(CLI::App& app, CommandOutcome& outcome);
 void AddModelsCommand(CLI::App& app, CommandOutcome& outcome);

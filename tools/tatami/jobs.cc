@@ -14,6 +14,7 @@
 #include "tools/tatami/commands.h"
 #include "tools/tatami/job_text.h"
 #include "tools/tatami/parse_failure.h"
+#include "tools/tatami/service_flags.h"
 
 namespace tatami {
 namespace {
@@ -23,19 +24,17 @@ constexpr absl::Duration kWaitPoll = absl::Milliseconds(300);
 constexpr absl::Duration kAwayMax = absl::Minutes(2);
 
 struct JobFlags {
-  std::string service = jobs::ServiceAddress(jobs::DefaultServiceFolder());
+  ServiceFlags service;
   int64_t id = 0, offset = 0;
   std::string rectangle, reason = "drained";
   bool all = false, follow = false, now = false, undrain = false, json = false;
-  std::unique_ptr<jobs::JobClient> Client() const {
-    return jobs::MakeJobClient(service);
-  }
 };
 
 absl::Status PrintJobs(const JobFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   jobs::ListRequest request;
   request.set_ended(flags.all);
-  TATAMI_ASSIGN_OR_RETURN(const jobs::JobList list, flags.Client()->List(request));
+  TATAMI_ASSIGN_OR_RETURN(const jobs::JobList list, client->List(request));
   if (!flags.json) {
     std::cout << JobTable(list, absl::Now());
     return absl::OkStatus();
@@ -47,8 +46,8 @@ absl::Status PrintJobs(const JobFlags& flags) {
 }
 
 absl::Status Describe(const JobFlags& flags) {
-  TATAMI_ASSIGN_OR_RETURN(const jobs::JobDetails details,
-                          flags.Client()->Get(flags.id));
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
+  TATAMI_ASSIGN_OR_RETURN(const jobs::JobDetails details, client->Get(flags.id));
   if (!flags.json) {
     std::cout << JobDescription(details, absl::Now());
     return absl::OkStatus();
@@ -65,11 +64,12 @@ absl::Status Describe(const JobFlags& flags) {
 }
 
 absl::Status PrintLogs(const JobFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   jobs::LogsRequest request;
   request.set_id(flags.id);
   request.set_offset(flags.offset);
   request.set_follow(flags.follow);
-  return flags.Client()->Logs(
+  return client->Logs(
       request, [](absl::string_view data) { std::cout << data << std::flush; },
       [] { std::cerr << "tatami: the service is away; waiting for it" << std::endl; });
 }
@@ -87,23 +87,25 @@ void PrintOutcome(const jobs::Job& job, const JobFlags& flags) {
 }
 
 absl::Status Cancel(const JobFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   jobs::CancelRequest request;
   request.set_id(flags.id);
   request.set_mode(flags.now ? jobs::CancelRequest::NOW : jobs::CancelRequest::SAVE);
-  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job, flags.Client()->Cancel(request));
+  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job, client->Cancel(request));
   PrintOutcome(job, flags);
   return absl::OkStatus();
 }
 
 absl::Status Resume(const JobFlags& flags) {
-  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job, flags.Client()->Resume(flags.id));
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
+  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job, client->Resume(flags.id));
   PrintOutcome(job, flags);
   return absl::OkStatus();
 }
 
 // Ends with the exit code that says how the job ended.
 absl::Status Wait(const JobFlags& flags, CommandOutcome& outcome) {
-  const auto client = flags.Client();
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   absl::Time reached = absl::Now();
   while (true) {
     const absl::StatusOr<jobs::JobDetails> details = client->Get(flags.id);
@@ -127,7 +129,7 @@ absl::Status Wait(const JobFlags& flags, CommandOutcome& outcome) {
 }
 
 absl::Status PrintNodes(const JobFlags& flags) {
-  const auto client = flags.Client();
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   TATAMI_ASSIGN_OR_RETURN(const jobs::ClusterInfo cluster, client->Cluster());
   TATAMI_ASSIGN_OR_RETURN(const jobs::JobList list, client->List({}));
   std::cout << MeshMap(cluster, list);
@@ -136,6 +138,7 @@ absl::Status PrintNodes(const JobFlags& flags) {
 
 // "ROW,COL" or "ROW,COL:ROWSxCOLS"
 absl::Status Drain(const JobFlags& flags) {
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
   const std::vector<std::string> parts =
       absl::StrSplit(flags.rectangle, absl::MaxSplits(':', 1));
   const std::vector<std::string> corner = absl::StrSplit(parts[0], ',');
@@ -156,8 +159,7 @@ absl::Status Drain(const JobFlags& flags) {
   request.mutable_rectangle()->set_col(col);
   request.mutable_rectangle()->set_rows(size.first);
   request.mutable_rectangle()->set_cols(size.second);
-  TATAMI_ASSIGN_OR_RETURN(const jobs::ClusterInfo cluster,
-                          flags.Client()->Drain(request));
+  TATAMI_ASSIGN_OR_RETURN(const jobs::ClusterInfo cluster, client->Drain(request));
   std::cout << absl::StreamFormat("%d nodes are drained\n", cluster.drained().size());
   return absl::OkStatus();
 }
@@ -170,7 +172,7 @@ void AddJobCommands(CLI::App& app, CommandOutcome& outcome) {
                        auto run) {
     CLI::App* command = app.add_subcommand(name, summary);
     command->footer(absl::StrCat("Example:\n  tatami ", example));
-    command->add_option("--service", flags->service, "address of the service");
+    AddServiceFlags(*command, flags->service);
     command->callback([flags, run, &outcome] { outcome.status = run(*flags); });
     return command;
   };

@@ -51,6 +51,7 @@ int Main(int argc, char** argv) {
   AddRunAttemptCommand(app, outcome);
   AddSubmitCommand(app, outcome);
   AddJobCommands(app, outcome);
+  AddTokenCommand(app, outcome);
   AddInspectCommand(app, outcome);
   AddCkptCommand(app, outcome);
   AddModelsCommand(app, outcome);

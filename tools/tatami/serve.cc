@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -26,6 +27,7 @@
 #include "tools/tatami/dead_flag.h"
 #include "tools/tatami/launch.h"
 #include "tools/tatami/parse_failure.h"
+#include "tools/tatami/service_flags.h"
 
 namespace tatami {
 namespace {
@@ -35,6 +37,7 @@ constexpr absl::Duration kTick = absl::Milliseconds(100);
 struct ServeFlags {
   std::string folder = jobs::DefaultServiceFolder();
   std::string mesh = "8x8", dead;
+  std::string listen, certificate, key, client_ca;
   std::vector<std::string> queues = {"default"};
   double grace_s = 60, stall_s = 60, first_step_s = 600;
   int crash_at_commit = 0;
@@ -99,6 +102,38 @@ absl::StatusOr<std::vector<jobs::MeshNode>> DeadNodes(const std::string& text, i
   return nodes;
 }
 
+// A name without a port would be taken for one of gRPC's other schemes.
+absl::StatusOr<jobs::TlsOptions> ReadTls(const ServeFlags& flags) {
+  jobs::TlsOptions tls{.address = flags.listen};
+  if (flags.listen.empty()) return tls;
+  if (!absl::StrContains(flags.listen, ':') || absl::StrContains(flags.listen, '/') ||
+      flags.certificate.empty() || flags.key.empty()) {
+    return MakeError(
+        ErrorCode::kBadFlag,
+        absl::StrCat("--listen takes HOST:PORT and needs --certificate and "
+                     "--key, for nothing is said over TCP without TLS; got "
+                     "'",
+                     flags.listen, "'."));
+  }
+  TATAMI_ASSIGN_OR_RETURN(tls.certificate, ReadWholeFile(flags.certificate));
+  TATAMI_ASSIGN_OR_RETURN(tls.key, ReadWholeFile(flags.key));
+  if (!flags.client_ca.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(tls.client_ca, ReadWholeFile(flags.client_ca));
+  }
+  return tls;
+}
+
+// Appends a line to the file for each call that was refused, and says it.
+std::function<void(const std::string&)> DeniedLog(const std::string& path) {
+  return [path](const std::string& text) {
+    const std::string line = absl::StrCat(
+        absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone()),
+        " denied ", text, "\n");
+    std::ofstream(path, std::ios::app) << line;  // one write: lines stay whole
+    std::cerr << line;
+  };
+}
+
 absl::Status Serve(const ServeFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const auto size, jobs::ParseMeshSize(flags.mesh));
   TATAMI_RETURN_IF_ERROR(MakePrivateFolder(flags.folder));
@@ -130,11 +165,19 @@ absl::Status Serve(const ServeFlags& flags) {
   std::signal(SIGTERM, AskToEnd);
   std::signal(SIGINT, AskToEnd);
   std::signal(SIGPIPE, SIG_IGN);
-  const std::string address = jobs::ServiceAddress(folder);
-  TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::JobServer> server,
-                          jobs::StartJobServer(*service, address));
-  std::cout << absl::StreamFormat("serving %s nodes at %s, process %d\n", flags.mesh,
-                                  address, getpid())
+  const std::string address = jobs::SocketOf(folder);
+  TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::TokenBook> tokens,
+                          jobs::TokenBook::Open(folder + "/jobs.db"));
+  TATAMI_ASSIGN_OR_RETURN(const jobs::TlsOptions tls, ReadTls(flags));
+  TATAMI_ASSIGN_OR_RETURN(
+      const std::unique_ptr<jobs::JobServer> server,
+      jobs::StartJobServer(*service, *tokens,
+                           {.socket = address,
+                            .tls = tls,
+                            .on_denied = DeniedLog(folder + "/denied.log")}));
+  std::cout << absl::StreamFormat(
+                   "serving %s nodes at %s%s, process %d\n", flags.mesh, address,
+                   tls.address.empty() ? "" : " and " + tls.address, getpid())
             << std::flush;
   std::string said;
   while (!asked_to_end) {
@@ -169,6 +212,13 @@ void AddServeCommand(CLI::App& app, CommandOutcome& outcome) {
       ->add_option("--queue", flags->queues,
                    "NAME=QUOTA+BORROW@BAND, in nodes; repeat it for each queue")
       ->capture_default_str();
+  command->add_option("--listen", flags->listen,
+                      "HOST:PORT to serve at as well, under TLS");
+  command->add_option("--certificate", flags->certificate, "PEM file, of --listen");
+  command->add_option("--key", flags->key, "PEM file, of --certificate");
+  command->add_option("--client_ca", flags->client_ca,
+                      "PEM file: callers over TCP need a certificate of this "
+                      "authority; without it, a token");
   command
       ->add_option("--grace", flags->grace_s,
                    "seconds from the request to end until processes are killed")

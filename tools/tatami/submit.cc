@@ -1,10 +1,8 @@
 // tatami submit
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <random>
-#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,27 +14,18 @@
 #include "tools/tatami/commands.h"
 #include "tools/tatami/job_text.h"
 #include "tools/tatami/model_flags.h"
+#include "tools/tatami/service_flags.h"
 
 namespace tatami {
 namespace {
 
 struct SubmitFlags {
-  std::string file, service, key;
+  std::string file, key;
+  ServiceFlags service;
   std::vector<std::string> settings;
   std::map<std::string, std::string> leaves;  // "run.model" -> value, of its own flag
   bool explain = false, json = false;
 };
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (file) return text.str();
-  return MakeError(ErrorCode::kStorage,
-                   absl::StrCat("cannot read '", path,
-                                "'. Give the path of a job file, "
-                                "or say with flags what to train."));
-}
 
 // The service works in a folder of its own: paths start where the user stands.
 void MakeAbsolute(std::string& path) {
@@ -84,7 +73,7 @@ std::string RandomKey() {
 absl::Status Submit(const SubmitFlags& flags) {
   jobs::ConfigSources sources;
   if (!flags.file.empty()) {
-    TATAMI_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.file));
+    TATAMI_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(flags.file));
     TATAMI_RETURN_IF_ERROR(jobs::MergeConfigText(text, flags.file, sources));
   }
   for (const auto& [path, value] : flags.leaves) {
@@ -105,8 +94,8 @@ absl::Status Submit(const SubmitFlags& flags) {
   jobs::SubmitRequest request;
   *request.mutable_config() = sources.config;
   request.set_idempotency_key(flags.key.empty() ? RandomKey() : flags.key);
-  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job,
-                          jobs::MakeJobClient(flags.service)->Submit(request));
+  TATAMI_ASSIGN_OR_RETURN(const auto client, flags.service.Client());
+  TATAMI_ASSIGN_OR_RETURN(const jobs::Job job, client->Submit(request));
   if (flags.json) {
     std::cout << JobJson(job).dump() << std::endl;
   } else {
@@ -121,7 +110,6 @@ absl::Status Submit(const SubmitFlags& flags) {
 
 void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome) {
   auto flags = std::make_shared<SubmitFlags>();
-  flags->service = jobs::ServiceAddress(jobs::DefaultServiceFolder());
   CLI::App* command = app.add_subcommand("submit", "give a job to the service");
   command->footer(
       "Values come from the file, then from flags, then from --set; the last wins.\n"
@@ -139,9 +127,9 @@ void AddSubmitCommand(CLI::App& app, CommandOutcome& outcome) {
   }
   command->add_flag("--explain", flags->explain,
                     "say where each value comes from, and submit nothing");
-  command->add_option("--key", flags->key,
+  command->add_option("--once", flags->key,
                       "the same key submits one job, however often; default: random");
-  command->add_option("--service", flags->service, "address of the service");
+  AddServiceFlags(*command, flags->service);
   command->add_flag("--json", flags->json, "one JSON object");
   command->callback([flags, &outcome] { outcome.status = Submit(*flags); });
 }
