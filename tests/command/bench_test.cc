@@ -100,6 +100,19 @@ TEST(BenchCollectives, RefusesSizesThatRanksCannotShare) {
       "for each of 3 ranks, to at most 1GiB, as in 64KiB..16MiB");
 }
 
+// Of an earlier simulation; the object's own keys are those of the default policy.
+TEST(BenchSchedule, TellsEachPolicyBesideAnEarlierFigure) {
+  const Scratch scratch;
+  const auto object = RunBench(scratch, {"schedule", "--seeds", "1"});
+  ExpectUsualKeys(object);
+  ASSERT_EQ(object["policies"].size(), 12);
+  for (const auto& policy : object["policies"]) ExpectUsualKeys(policy);
+  EXPECT_EQ(object["ours"], object["policies"][3]["ours"]);
+  EXPECT_EQ(object["decisions"].size(), 2);
+  ExpectRefused(scratch, {"bench", "schedule", "--seeds", "0"}, 2,
+                "E0101: --seeds must be at least 1");
+}
+
 // The curves in the file are those that --json tells, and their figures belong
 // together.
 TEST(BenchScaling, WritesTheCurvesOfBothSides) {
