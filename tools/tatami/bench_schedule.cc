@@ -52,9 +52,8 @@ nlohmann::json ToJson(const ScheduleBenchResult& r) {
 
 void PrintResult(const ScheduleBenchResult& r) {
   std::cout << absl::StreamFormat(
-      "400 jobs on 16x16 nodes: share of node time busy until the queue is empty, "
-      "mean\n"
-      "of %d seeds (least and most); beside it a published simulation of such a "
+      "400 jobs on 16x16 nodes: share of node time busy until the queue is empty,\n"
+      "mean of %d seeds (least and most). Earlier: another simulation of such a "
       "trace.\n\n"
       "%-14s %-26s %5s  %-12s %9s %6s\n",
       r.seeds, "sides", "policy", "use", "(spread)", "earlier", "moves");
