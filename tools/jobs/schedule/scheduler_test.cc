@@ -191,6 +191,15 @@ TEST(Order, HigherBandsGoFirstUntilPatienceIsLost) {
   EXPECT_THAT(IdsOf(Schedule(cluster, jobs, {}, 501, options).starts), ElementsAre(1));
 }
 
+TEST(Order, AHigherBandGoesFirstEvenWhereItBorrows) {
+  ClusterState cluster = Grid(2, 2);
+  cluster.queues[1].band = 1;
+  cluster.queues[1].quota_nodes = 0;
+  std::vector<PendingJob> jobs = {Job(1, {2, 2}), Job(2, {2, 2})};
+  jobs[1].queue = "b";
+  EXPECT_THAT(IdsOf(Schedule(cluster, jobs, {}, 50).starts), ElementsAre(2));
+}
+
 TEST(Order, WhatAQueueLentIsGivenBackFirst) {
   ClusterState cluster = Grid(2, 4);
   cluster.queues = {{.name = "a", .quota_nodes = 4}, {.name = "b", .quota_nodes = 4}};
