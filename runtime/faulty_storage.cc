@@ -1,5 +1,7 @@
 #include "runtime/faulty_storage.h"
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/status_macros.h"
@@ -26,9 +28,15 @@ int64_t TotalBytes(absl::Span<const Bytes> pieces) {
 }  // namespace
 
 absl::Status FaultyStorage::Change(absl::string_view what, const std::string& path) {
-  if (changes_++ < faults_.dies_at_change) return absl::OkStatus();
-  return MakeError(ErrorCode::kStorage,
-                   absl::StrCat("cannot ", what, " '", path, "': injected death"));
+  const int64_t change = changes_++;
+  const auto fail = [&](absl::string_view why) {
+    return MakeError(ErrorCode::kStorage,
+                     absl::StrCat("cannot ", what, " '", path, "': ", why));
+  };
+  if (change >= faults_.dies_at_change) return fail("injected death");
+  if (change >= faults_.read_only_at_change) return fail("Read-only file system");
+  if (change == faults_.io_error_at_change) return fail("Input/output error");
+  return absl::OkStatus();
 }
 
 absl::Status FaultyStorage::MakeDirectory(const std::string& path) {
@@ -38,6 +46,7 @@ absl::Status FaultyStorage::MakeDirectory(const std::string& path) {
 
 absl::Status FaultyStorage::Write(const std::string& path,
                                   absl::Span<const Bytes> pieces) {
+  std::this_thread::sleep_for(faults_.delay);
   const int64_t bytes = TotalBytes(pieces);
   const bool dying_now = changes_ == faults_.dies_at_change;
   if (const absl::Status dead = Change("write", path); !dead.ok()) {
@@ -86,6 +95,7 @@ absl::StatusOr<std::vector<std::string>> FaultyStorage::List(const std::string& 
 }
 
 absl::Status FaultyStorage::Sync(const std::string& path) {
+  std::this_thread::sleep_for(faults_.delay);
   TATAMI_RETURN_IF_ERROR(Change("sync", path));
   return under_.Sync(path);
 }

@@ -1,6 +1,7 @@
 // A disk that misbehaves on purpose, over a real one. For tests.
 #pragma once
 
+#include <chrono>
 #include <limits>
 #include <string>
 #include <vector>
@@ -18,6 +19,12 @@ struct StorageFaults {
   // The n-th changing call (from 0) and all after it fail, as if the process had died.
   // A Write that dies leaves half of its bytes.
   int64_t dies_at_change = kNever;
+  // The n-th changing call (from 0) fails with an input/output error; the disk goes on.
+  int64_t io_error_at_change = kNever;
+  // From the n-th changing call (from 0) on the disk can only be read.
+  int64_t read_only_at_change = kNever;
+  // Each Write and Sync takes so long.
+  std::chrono::milliseconds delay{0};
   // The n-th Write (from 0) loses its second half and reports success.
   int64_t torn_write = kNever;
 };

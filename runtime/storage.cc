@@ -27,6 +27,14 @@ absl::Status Failed(absl::string_view what, absl::string_view path,
                    absl::StrCat("cannot ", what, " '", path, "': ", reason.message()));
 }
 
+// Of "a", that is ".".
+std::string ParentOf(const std::string& path) {
+  fs::path parent(path);
+  if (!parent.has_filename()) parent = parent.parent_path();  // "a/"
+  parent = parent.parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
 std::error_code LastError() { return {errno, std::generic_category()}; }
 
 // An open file that is closed when it goes out of scope.
@@ -51,8 +59,12 @@ class File {
 
 absl::Status PosixStorage::MakeDirectory(const std::string& path) {
   std::error_code error;
-  fs::create_directories(path, error);
-  return error ? Failed("make directory", path, error) : absl::OkStatus();
+  if (fs::is_directory(path, error)) return absl::OkStatus();
+  const std::string parent = ParentOf(path);
+  if (!fs::exists(parent, error)) TATAMI_RETURN_IF_ERROR(MakeDirectory(parent));
+  fs::create_directory(path, error);
+  if (error) return Failed("make directory", path, error);
+  return Sync(parent);
 }
 
 absl::Status PosixStorage::Write(const std::string& path,
@@ -109,6 +121,7 @@ absl::Status PosixStorage::Rename(const std::string& from, const std::string& to
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
     return Failed("replace", to, LastError());
   }
+  TATAMI_RETURN_IF_ERROR(Sync(ParentOf(to)));
   return Remove(from);
 }
 

@@ -30,7 +30,7 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
   virtual ~Storage() = default;
 
-  // Makes the directory and its parents; fine when it is there.
+  // Makes the directory and its parents, durably; fine when it is there.
   virtual absl::Status MakeDirectory(const std::string& path) = 0;
   // Creates or replaces the file with the pieces end to end. Not durable before Sync.
   virtual absl::Status Write(const std::string& path,
@@ -41,7 +41,8 @@ class Storage {
   virtual absl::StatusOr<int64_t> FileBytes(const std::string& path) = 0;
   virtual bool Exists(const std::string& path) = 0;
   // Atomic, also when `to` exists: a file or a directory tree is then replaced whole,
-  // and at every moment `to` is the old one or the new one.
+  // and at every moment `to` is the old one or the new one. That of a tree is durable
+  // before the old one is taken apart.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   // Removes a file or a directory tree; fine when it is not there.
   virtual absl::Status Remove(const std::string& path) = 0;
