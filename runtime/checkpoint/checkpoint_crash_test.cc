@@ -51,7 +51,8 @@ bool Crash(const CrashCase& c) {
   EXPECT_TRUE(SameCheckpoint(found, SampleCheckpoint(2)) || SameCheckpoint(found, next))
       << "step " << found.step;
   // Nothing newer and complete was passed over.
-  for (const int64_t step : CheckpointSteps(disk, kRun).value()) {
+  const std::vector<int64_t> steps = CheckpointSteps(disk, kRun).value();
+  for (const int64_t step : steps) {
     EXPECT_TRUE(step <= found.step ||
                 !LoadCheckpoint(disk, CheckpointPath(kRun, step)).ok());
   }
