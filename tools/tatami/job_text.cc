@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/trainer/progress.h"
+#include "tools/jobs/job_json.h"
 #include "tools/jobs/job_states.h"
 
 namespace tatami {
@@ -18,8 +19,7 @@ std::string Place(const Job& job) {
 }
 
 std::string Steps(const Job& job) {
-  const int64_t total =
-      job.total_steps() > 0 ? job.total_steps() : job.config().run().steps();
+  const int64_t total = jobs::StepsInAll(job);
   if (total == 0) return absl::StrCat(job.step());
   return absl::StrCat(job.step(), "/", total);
 }
@@ -106,34 +106,6 @@ std::string MeshMap(const jobs::ClusterInfo& cluster, const jobs::JobList& list)
   std::string text;
   for (const std::string& row : map) absl::StrAppend(&text, row, "\n");
   return text + legend;
-}
-
-nlohmann::json JobJson(const Job& job) {
-  return {{"id", job.id()},
-          {"name", job.config().name()},
-          {"owner", job.owner()},
-          {"queue", job.config().queue()},
-          {"state", jobs::StateName(job.state())},
-          {"reason", job.reason()},
-          {"rows", job.rows()},
-          {"cols", job.cols()},
-          {"rectangle", job.has_rectangle()
-                            ? nlohmann::json{{"row", job.rectangle().row()},
-                                             {"col", job.rectangle().col()},
-                                             {"rows", job.rectangle().rows()},
-                                             {"cols", job.rectangle().cols()}}
-                            : nlohmann::json()},
-          {"attempt", job.attempt()},
-          {"step", job.step()},
-          {"total_steps", job.total_steps()},
-          {"loss", job.loss()},
-          {"weights_hash", job.weights_hash()},
-          {"exit_code", job.exit_code()},
-          {"submitted_ms", job.submitted_ms()},
-          {"started_ms", job.started_ms()},
-          {"ended_ms", job.ended_ms()},
-          {"earliest_start_ms", job.earliest_start_ms()},
-          {"folder", job.folder()}};
 }
 
 }  // namespace tatami

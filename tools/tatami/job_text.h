@@ -1,7 +1,6 @@
-// Jobs as people and scripts read them.
+// Jobs as people read them.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,5 @@ std::string JobTable(const jobs::JobList& list, absl::Time now);
 std::string JobDescription(const jobs::JobDetails& details, absl::Time now);
 // The mesh as letters, a job each, with what each stands for.
 std::string MeshMap(const jobs::ClusterInfo& cluster, const jobs::JobList& list);
-nlohmann::json JobJson(const jobs::Job& job);
 
 }  // namespace tatami

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "tools/jobs/job_client.h"
+#include "tools/jobs/job_json.h"
 #include "tools/jobs/job_states.h"
 #include "tools/jobs/run_config.h"
 #include "tools/tatami/commands.h"

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "tools/jobs/job_client.h"
+#include "tools/jobs/job_json.h"
 #include "tools/jobs/run_config.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/job_text.h"
