@@ -4,8 +4,9 @@
 # Debian 12 packages; third_party/README.md says why each is here.
 build_packages=(
   ccache cmake g++ libabsl-dev libavcodec-dev libavformat-dev libavutil-dev libcli11-dev
-  libdnnl-dev libgrpc++-dev libopenmpi-dev libpng-dev libprotobuf-dev libsqlite3-dev
-  libssl-dev libswscale-dev libxxhash-dev ninja-build nlohmann-json3-dev openmpi-bin pkg-config
+  libcpp-httplib-dev libdnnl-dev libgrpc++-dev libopenmpi-dev libpng-dev libprotobuf-dev
+  libsqlite3-dev libssl-dev libswscale-dev libxxhash-dev ninja-build nlohmann-json3-dev
+  openmpi-bin pkg-config
   protobuf-compiler protobuf-compiler-grpc
 )
 test_packages=(libgmock-dev libgtest-dev openssl python3-numpy python3-torch)

@@ -33,6 +33,15 @@ TEST(Service, ABadQueueIsRefused) {
                 "research=32+16@1, of which only NAME must be there; got 'a=x'.");
 }
 
+TEST(Service, APageForOtherMachinesIsRefused) {
+  const Scratch scratch;
+  ExpectRefused(
+      scratch, {"serve", "--folder", "f", "--web", "0.0.0.0:8080"}, 2,
+      "E0101: the page is served to this machine alone, at 127.0.0.1:PORT, "
+      "[::1]:PORT or localhost:PORT; got '0.0.0.0:8080'. For another "
+      "machine's browser, forward the port: ssh -L 8080:127.0.0.1:8080 HOST.");
+}
+
 TEST(Submit, WrongFieldsAndValuesAreToldBeforeAnythingIsSent) {
   const Scratch scratch;
   scratch.Write("job.txtpb", "run {\n  modle: 'drivenet-tiny'\n}\n");

@@ -42,6 +42,7 @@ const std::vector<Library>& Libraries() {
       {"google/protobuf/", {"core/proto/", "tools/jobs/"}},
       {"grpc", {"tools/jobs/"}},
       {"openssl/", {"tools/jobs/"}},
+      {"httplib.h", {"tools/jobs/web/"}},
       {"sqlite3.h", {"tools/jobs/"}},
       {"libav", {"runtime/ingest/"}},
       {"libsw", {"runtime/ingest/"}},

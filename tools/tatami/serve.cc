@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@
 #include "tools/jobs/job_service.h"
 #include "tools/jobs/local_launcher.h"
 #include "tools/jobs/run_config.h"
+#include "tools/jobs/web/web_server.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/dead_flag.h"
 #include "tools/tatami/launch.h"
@@ -36,7 +38,7 @@ constexpr absl::Duration kTick = absl::Milliseconds(100);
 
 struct ServeFlags {
   std::string folder = jobs::DefaultServiceFolder();
-  std::string mesh = "8x8", dead;
+  std::string mesh = "8x8", dead, web;
   std::string listen, certificate, key, client_ca;
   std::vector<std::string> queues = {"default"};
   double grace_s = 60, stall_s = 60, first_step_s = 600;
@@ -134,8 +136,20 @@ std::function<void(const std::string&)> DeniedLog(const std::string& path) {
   };
 }
 
+absl::StatusOr<std::unique_ptr<jobs::WebServer>> StartWeb(
+    const std::optional<jobs::WebAddress>& address, jobs::WebState& state) {
+  if (!address) return nullptr;
+  TATAMI_ASSIGN_OR_RETURN(auto server, jobs::StartWebServer(state, *address));
+  std::cout << "its page is at " << server->url() << std::endl;
+  return server;
+}
+
 absl::Status Serve(const ServeFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const auto size, jobs::ParseMeshSize(flags.mesh));
+  std::optional<jobs::WebAddress> web_address;
+  if (!flags.web.empty()) {
+    TATAMI_ASSIGN_OR_RETURN(web_address, jobs::ParseWebAddress(flags.web));
+  }
   TATAMI_RETURN_IF_ERROR(MakePrivateFolder(flags.folder));
   TATAMI_RETURN_IF_ERROR(LockFolder(flags.folder));
   const std::string self = OwnCommandLine().at(0);
@@ -179,6 +193,9 @@ absl::Status Serve(const ServeFlags& flags) {
                    "serving %s nodes at %s%s, process %d\n", flags.mesh, address,
                    tls.address.empty() ? "" : " and " + tls.address, getpid())
             << std::flush;
+  jobs::WebState web_state(*service, absl::Now);
+  TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::WebServer> web,
+                          StartWeb(web_address, web_state));
   std::string said;
   while (!asked_to_end) {
     const absl::Status status = service->Tick();
@@ -208,6 +225,9 @@ void AddServeCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--mesh", flags->mesh, "rows x columns of the nodes it hands out")
       ->capture_default_str();
   command->add_option("--dead", flags->dead, kDeadHelp);
+  command->add_option("--web", flags->web,
+                      "also serve a page and /metrics to this machine at this address, "
+                      "as 127.0.0.1:8080; port 0: any that is free");
   command
       ->add_option("--queue", flags->queues,
                    "NAME=QUOTA+BORROW@BAND, in nodes; repeat it for each queue")
