@@ -269,7 +269,7 @@ function showService(error) {
     setText(line, `live, as of ${time}`);
   } else {
     awaySince ??= Date.now();
-    setText(line, "the service does not answer for " +
+    setText(line, "the service has not answered for " +
       `${durationText((Date.now() - awaySince) / 1000)}; below is what it said last. ` +
       "Jobs go on without it.");
   }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -47,7 +48,7 @@ class WebServerTest : public ::testing::Test {
     dead.set_reason("dead");
     JobServiceOptions options{
         .folder = folder_,
-        .snapshot_root = folder_ + "/shm",
+        .memory_root = folder_ + "/shm",
         .train = {"tatami", "train"},
         .cluster = {.mesh = mesh, .dead = {dead}, .queues = {{"default"}}}};
     auto service = JobService::Open(options, launcher_, [this] { return now_; });
@@ -203,11 +204,16 @@ TEST_F(WebServerTest, OfEndedJobsTheNewestAreShown) {
   EXPECT_EQ(state["jobs"][0]["id"], newest - static_cast<int64_t>(WebState::kEndedMax));
 }
 
-TEST_F(WebServerTest, AnotherMeshThanTheJobsWereStartedOn) {
-  Submit("large", "4x4");
+TEST_F(WebServerTest, AJobThatReachesOverTheEdgeOfASmallerMesh) {
+  const int64_t id = Submit("large", "4x4");
   Tick();
-  Serve({2, 2});
-  EXPECT_EQ(Json("/api/state")["nodes"]["dead"], 1);
+  const NodeRectangle at = service_->Get(id)->job().rectangle();
+  Serve({6, 6});
+  const int held = std::clamp(6 - at.row(), 0, 4) * std::clamp(6 - at.col(), 0, 4);
+  ASSERT_LT(held, 16) << "place it at an edge";
+  const auto nodes = Json("/api/state")["nodes"];
+  EXPECT_EQ(nodes["held"], held);
+  EXPECT_EQ(nodes["free"], 36 - held - 1);
 }
 
 TEST_F(WebServerTest, ACurveGrowsWithTheRun) {
