@@ -12,6 +12,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,6 +24,7 @@
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "runtime/storage.h"
+#include "tools/jobs/folder_lock.h"
 
 namespace tatami::jobs {
 namespace {
@@ -30,6 +33,9 @@ namespace fs = std::filesystem;
 
 constexpr char kTagName[] = "TATAMI_ATTEMPT";
 constexpr int kKillRounds = 100;  // of 50 ms
+// For the lock of an attempt whose host was lost: an NFS server keeps it for a lease,
+// 90 s unless its administrator changed that.
+constexpr absl::Duration kLockPatience = absl::Minutes(3);
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -87,8 +93,31 @@ int WaitFor(pid_t pid) {
   _exit(127);
 }
 
+std::string JobFolder(const std::string& attempt_folder) {
+  return fs::path(attempt_folder).parent_path().parent_path();
+}
+
+// Waits for the lock of the job's folder; null when it does not come.
+std::unique_ptr<FolderLock> WaitForLock(const std::string& job_folder) {
+  for (const absl::Time end = absl::Now() + kLockPatience; absl::Now() < end;
+       absl::SleepFor(absl::Milliseconds(200))) {
+    auto lock = std::make_unique<FolderLock>(job_folder);
+    if (lock->held()) return lock;
+    if (!lock->taken()) return nullptr;  // no such folder
+  }
+  return nullptr;
+}
+
+// A queue can start an attempt late, when the service has given it up, or once more.
+bool IsStale(const std::string& folder) {
+  int number = 0;
+  if (!absl::SimpleAtoi(fs::path(folder).filename().string(), &number)) return true;
+  return fs::exists(folder + "/runner") ||
+         fs::exists(absl::StrCat(JobFolder(folder), "/attempts/", number + 1));
+}
+
+// Holding the lock.
 int Work(const std::string& folder) {
-  setsid();
   fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
   close_range(kLockDescriptor + 1, ~0U, 0);
   const auto spec =
@@ -98,6 +127,9 @@ int Work(const std::string& folder) {
   // Open MPI would leave its shared memory and sockets behind when it is killed, in
   // places where nobody knows whose they are.
   const auto mpi_folder = spec.at("mpi_folder").get<std::string>();
+  PosixStorage storage;
+  if (!storage.Remove(mpi_folder).ok()) return 1;
+  if (!storage.MakeDirectory(mpi_folder).ok()) return 1;
   setenv("OMPI_MCA_btl_vader_backing_directory", mpi_folder.c_str(), 1);
   setenv("OMPI_MCA_orte_tmpdir_base", mpi_folder.c_str(), 1);
   const int log = open(spec.at("log").get<std::string>().c_str(),
@@ -117,7 +149,7 @@ int Work(const std::string& folder) {
   const int code = WaitFor(child);
   child_pid = 0;
   const absl::StatusOr<int> killed = KillTagged(AttemptTag(folder));
-  PosixStorage().Remove(mpi_folder).IgnoreError();  // as far as it lets itself
+  storage.Remove(mpi_folder).IgnoreError();  // as far as it lets itself
   const nlohmann::json exit = {{"code", code},
                                {"left_behind", killed.ok() ? *killed : -1}};
   return WriteWhole(folder + "/exit.json", exit.dump() + "\n").ok() ? 0 : 1;
@@ -153,8 +185,6 @@ std::string AttemptTag(absl::string_view attempt_folder) {
 absl::Status PrepareAttempt(const Attempt& attempt) {
   PosixStorage storage;
   TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(AttemptFolder(attempt)));
-  TATAMI_RETURN_IF_ERROR(storage.Remove(attempt.mpi_folder));
-  TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(attempt.mpi_folder));
   const nlohmann::json spec = {{"command", attempt.command},
                                {"log", LogPath(attempt.folder)},
                                {"mpi_folder", attempt.mpi_folder}};
@@ -177,9 +207,26 @@ pid_t RunnerProcess(const Attempt& attempt) {
 }
 
 int RunAttempt(const std::string& attempt_folder) {
-  const pid_t worker = fork();
-  if (worker < 0) return 1;
-  return worker > 0 ? 0 : Work(attempt_folder);
+  if (IsLockOf(kLockDescriptor, JobFolder(attempt_folder))) {
+    const pid_t worker = fork();
+    if (worker < 0) return 1;
+    if (worker > 0) return 0;
+    setsid();
+    return Work(attempt_folder);
+  }
+  const std::unique_ptr<FolderLock> lock = WaitForLock(JobFolder(attempt_folder));
+  if (lock == nullptr) {
+    std::cerr << "tatami: another attempt of this job holds '"
+              << JobFolder(attempt_folder) << "/lock'\n";
+    return 1;
+  }
+  if (IsStale(attempt_folder)) {
+    std::cerr << "tatami: '" << attempt_folder
+              << "' was started before, or given up for a later attempt\n";
+    return 1;
+  }
+  if (dup2(lock->fd(), kLockDescriptor) != kLockDescriptor) return 1;
+  return Work(attempt_folder);
 }
 
 absl::StatusOr<int> KillTagged(absl::string_view tag) {

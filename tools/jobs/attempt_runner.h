@@ -19,9 +19,12 @@
 
 namespace tatami::jobs {
 
-// What `tatami run_attempt FOLDER` does. The lock is open as kLockDescriptor. Returns
-// at once in the process that was started; the one that works is its child. The return
-// value is the exit code of either.
+// What `tatami run_attempt FOLDER` does. Where the lock is handed over, open as
+// kLockDescriptor, it returns at once in the process that was started, and the one that
+// works is its child. Elsewhere (a batch script) it stays, waits for the lock, and does
+// nothing when the attempt was started before or a later one was prepared. The return
+// value is the exit code of either process; of the one that works 0 says that exit.json
+// was written.
 constexpr int kLockDescriptor = 3;
 int RunAttempt(const std::string& attempt_folder);
 

@@ -1,69 +1,21 @@
 #include "tools/jobs/local_launcher.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/file.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/error.h"
 #include "core/status_macros.h"
 #include "runtime/storage.h"
 #include "tools/jobs/attempt_runner.h"
+#include "tools/jobs/folder_lock.h"
+#include "tools/jobs/program.h"
 
 namespace tatami::jobs {
-namespace {
-
-// The lock of a job's folder, held while this lives or, once handed on, while the
-// runner does.
-class FolderLock {
- public:
-  explicit FolderLock(const std::string& folder)
-      : fd_(open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    error_ = fd_ < 0 ? errno : 0;
-    held_ = fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0;
-  }
-  ~FolderLock() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  bool held() const { return held_; }
-  // Whether another has it; a folder that is not there belongs to nobody.
-  bool taken() const { return fd_ >= 0 && !held_; }
-  bool unreadable() const { return fd_ < 0 && error_ != ENOENT; }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-  int error_ = 0;
-  bool held_ = false;
-};
-
-// Our environment with the tag of the attempt in place of one that may be there.
-std::vector<std::string> EnvironmentWith(const std::string& tag) {
-  const std::string name = tag.substr(0, tag.find('=') + 1);
-  std::vector<std::string> words = {tag};
-  for (char** word = environ; *word != nullptr; ++word) {
-    if (!absl::StartsWith(*word, name)) words.emplace_back(*word);
-  }
-  return words;
-}
-
-std::vector<char*> Pointers(std::vector<std::string>& words) {
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-}  // namespace
 
 absl::Status LocalLauncher::Launch(const Attempt& attempt) {
   TATAMI_RETURN_IF_ERROR(PrepareAttempt(attempt));
@@ -76,7 +28,7 @@ absl::Status LocalLauncher::Launch(const Attempt& attempt) {
   std::vector<std::string> words = runner_;
   words.push_back(AttemptFolder(attempt));
   std::vector<std::string> environment =
-      EnvironmentWith(AttemptTag(AttemptFolder(attempt)));
+      EnvironmentWith({AttemptTag(AttemptFolder(attempt))});
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, lock.fd(), kLockDescriptor);

@@ -24,6 +24,7 @@
 #include "tools/jobs/job_service.h"
 #include "tools/jobs/local_launcher.h"
 #include "tools/jobs/run_config.h"
+#include "tools/jobs/slurm_launcher.h"
 #include "tools/jobs/web/web_server.h"
 #include "tools/tatami/commands.h"
 #include "tools/tatami/dead_flag.h"
@@ -40,6 +41,7 @@ struct ServeFlags {
   std::string folder = jobs::DefaultServiceFolder();
   std::string mesh = "8x8", dead, web;
   std::string listen, certificate, key, client_ca;
+  std::string launcher = "local";
   std::vector<std::string> queues = {"default"};
   double grace_s = 60, stall_s = 60, first_step_s = 600;
   int crash_at_commit = 0;
@@ -144,6 +146,15 @@ absl::StatusOr<std::unique_ptr<jobs::WebServer>> StartWeb(
   return server;
 }
 
+std::unique_ptr<jobs::Launcher> MakeLauncher(const std::string& name,
+                                             const std::string& self) {
+  if (name == "slurm") {
+    return std::make_unique<jobs::SlurmLauncher>(jobs::SlurmOptions{.tatami = self});
+  }
+  return std::make_unique<jobs::LocalLauncher>(
+      std::vector<std::string>{self, "run_attempt"});
+}
+
 absl::Status Serve(const ServeFlags& flags) {
   TATAMI_ASSIGN_OR_RETURN(const auto size, jobs::ParseMeshSize(flags.mesh));
   std::optional<jobs::WebAddress> web_address;
@@ -168,9 +179,9 @@ absl::Status Serve(const ServeFlags& flags) {
     TATAMI_ASSIGN_OR_RETURN(options.cluster.queues.emplace_back(),
                             jobs::ParseQueue(text));
   }
-  jobs::LocalLauncher launcher({self, "run_attempt"});
+  const std::unique_ptr<jobs::Launcher> launcher = MakeLauncher(flags.launcher, self);
   TATAMI_ASSIGN_OR_RETURN(const std::unique_ptr<jobs::JobService> service,
-                          jobs::JobService::Open(options, launcher, absl::Now));
+                          jobs::JobService::Open(options, *launcher, absl::Now));
   if (flags.crash_at_commit > 0) {
     service->store().set_after_commit([left = flags.crash_at_commit]() mutable {
       if (--left == 0) raise(SIGKILL);
@@ -228,6 +239,11 @@ void AddServeCommand(CLI::App& app, CommandOutcome& outcome) {
   command->add_option("--web", flags->web,
                       "also serve a page and /metrics to this machine at this address, "
                       "as 127.0.0.1:8080; port 0: any that is free");
+  command
+      ->add_option("--launcher", flags->launcher,
+                   "what starts processes: local, on this machine, or slurm")
+      ->check(CLI::IsMember({"local", "slurm"}))
+      ->capture_default_str();
   command
       ->add_option("--queue", flags->queues,
                    "NAME=QUOTA+BORROW@BAND, in nodes; repeat it for each queue")
