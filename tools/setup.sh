@@ -10,6 +10,10 @@ build_packages=(
   protobuf-compiler protobuf-compiler-grpc
 )
 test_packages=(libgmock-dev libgtest-dev openssl python3-numpy python3-torch)
+# Installed where no systemd would start their daemons, as in a container; elsewhere
+# the test of Slurm skips, and says how to have it.
+[[ -d /run/systemd/system ]] ||
+  test_packages+=(munge slurm-client slurm-wlm-basic-plugins slurmctld slurmd)
 clang_packages=(clang)
 
 # Open MPI refuses to start as root, which is who one is in a container.

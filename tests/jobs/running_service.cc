@@ -105,4 +105,31 @@ std::vector<pid_t> RunningService::Ranks() const {
   return ranks;
 }
 
+std::vector<std::string> RunWords(const std::string& command, int ranks, int steps) {
+  return {command, "--model=drivenet-tiny", "--data=drives",
+          absl::StrCat("--np=", ranks), absl::StrCat("--steps=", steps)};
+}
+
+Undisturbed Train(const Scratch& scratch, int ranks, int steps) {
+  std::vector<std::string> words = RunWords("train", ranks, steps);
+  words.insert(words.end(), {"--out=plain", "--json"});
+  const Outcome outcome = RunTatami(words, {.folder = scratch.path()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return {outcome.LastJson()["weights_hash"],
+          FileText(scratch.path() + "/plain/metrics.jsonl")};
+}
+
+int64_t Submit(const RunningService& service, std::vector<std::string> words) {
+  words.push_back("--json");
+  const Outcome outcome = service.Tatami(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return outcome.LastJson()["id"];
+}
+
+int CountOf(const nlohmann::json& job, const std::string& state) {
+  int count = 0;
+  for (const auto& event : job["events"]) count += event["to"] == state;
+  return count;
+}
+
 }  // namespace tatami::testing

@@ -42,4 +42,19 @@ class RunningService {
   const std::vector<std::string> flags_;
 };
 
+// `command` (train, submit) and the flags of a small run on the video in "drives".
+std::vector<std::string> RunWords(const std::string& command, int ranks, int steps);
+
+// What the same run gives when nobody disturbs it.
+struct Undisturbed {
+  std::string weights_hash, metrics;
+};
+Undisturbed Train(const Scratch& scratch, int ranks, int steps);
+
+// The id of the new job.
+int64_t Submit(const RunningService& service, std::vector<std::string> words);
+
+// How often the job went into this state.
+int CountOf(const nlohmann::json& job, const std::string& state);
+
 }  // namespace tatami::testing

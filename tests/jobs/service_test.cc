@@ -16,38 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// A run long enough to be killed a few times on its way.
-std::vector<std::string> RunWords(const std::string& command, int ranks, int steps) {
-  return {command, "--model=drivenet-tiny", "--data=drives",
-          absl::StrCat("--np=", ranks), absl::StrCat("--steps=", steps)};
-}
-
-// What nobody disturbed.
-struct Undisturbed {
-  std::string weights_hash, metrics;
-};
-Undisturbed Train(const Scratch& scratch, int ranks, int steps) {
-  std::vector<std::string> words = RunWords("train", ranks, steps);
-  words.insert(words.end(), {"--out=plain", "--json"});
-  const Outcome outcome = RunTatami(words, {.folder = scratch.path()});
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  return {outcome.LastJson()["weights_hash"],
-          FileText(scratch.path() + "/plain/metrics.jsonl")};
-}
-
-int64_t Submit(const RunningService& service, std::vector<std::string> words) {
-  words.push_back("--json");
-  const Outcome outcome = service.Tatami(words);
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  return outcome.LastJson()["id"];
-}
-
-int CountOf(const nlohmann::json& job, const std::string& state) {
-  int count = 0;
-  for (const auto& event : job["events"]) count += event["to"] == state;
-  return count;
-}
-
 // R1, R13, R15 and goal 2 of the service: ranks, mpirun, the service and the runner are
 // killed in turn.
 TEST(Service, KillsCostStepsNotWeights) {

@@ -37,9 +37,11 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Scratch::Scratch() {
+Scratch::Scratch() : Scratch(::testing::TempDir()) {}
+
+Scratch::Scratch(const std::string& parent) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  path_ = absl::StrCat(::testing::TempDir(), "tatami_command_", getpid(), "_",
+  path_ = absl::StrCat(parent, "tatami_command_", getpid(), "_",
                        test == nullptr ? "suite" : test->name());
   fs::remove_all(path_);
   fs::create_directories(path_);

@@ -17,6 +17,7 @@ namespace tatami::testing {
 class Scratch {
  public:
   Scratch();
+  explicit Scratch(const std::string& parent);  // with its '/'
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
