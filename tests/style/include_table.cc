@@ -58,8 +58,8 @@ const std::vector<Library>& Libraries() {
 // those of POSIX and C that have no C++ name.
 bool IsSystemHeader(absl::string_view name) {
   static const auto* const kPosix = new std::set<absl::string_view>{
-      "dirent.h", "fcntl.h", "poll.h", "pwd.h",    "sched.h",    "signal.h",
-      "spawn.h",  "stdio.h", "time.h", "unistd.h", "immintrin.h"};
+      "dirent.h", "fcntl.h", "poll.h", "pwd.h",    "sched.h",     "signal.h",
+      "spawn.h",  "stdio.h", "time.h", "unistd.h", "immintrin.h", "netinet/in.h"};
   const bool is_cpp = !absl::StrContains(name, ".") && !absl::StrContains(name, "/");
   return is_cpp || absl::StartsWith(name, "sys/") || kPosix->contains(name);
 }
