@@ -130,7 +130,8 @@ class GrpcClient : public JobClient {
   }
 
   absl::Status FromGrpc(const grpc::Status& status) const {
-    absl::string_view message = status.error_message();
+    const std::string text = status.error_message();
+    absl::string_view message = text;
     int number = 0;
     // "E0101: what": the code of core/error.h and what MakeError was given.
     if (absl::ConsumePrefix(&message, "E") && message.size() > 6 &&
