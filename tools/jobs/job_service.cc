@@ -63,7 +63,11 @@ absl::StatusOr<std::unique_ptr<JobService>> JobService::Open(
   std::unique_ptr<JobService> service(
       new JobService(std::move(options), launcher, std::move(now), std::move(store)));
   TATAMI_ASSIGN_OR_RETURN(std::vector<Job> jobs, service->store_->Jobs());
-  for (Job& job : jobs) service->jobs_.emplace(job.id(), std::move(job));
+  for (Job& job : jobs) {
+    // One killed between a job's end and this left its memory behind.
+    if (HasEnded(job.state())) service->Forget(job);
+    service->jobs_.emplace(job.id(), std::move(job));
+  }
   TATAMI_ASSIGN_OR_RETURN(service->cluster_.drained, service->store_->Drained());
   return service;
 }

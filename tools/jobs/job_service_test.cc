@@ -342,6 +342,7 @@ TEST_F(JobServiceTest, KilledAfterAnyCommitItGoesOn) {
     EXPECT_EQ(service_->List().size(), 1);
     EXPECT_EQ(State(1), SUCCEEDED) << "killed after commit " << commit;
     EXPECT_LE(launcher_.commands.size(), 2);
+    EXPECT_TRUE(fs::is_empty(folder_ + "/shm")) << "killed after commit " << commit;
     if (left > 0) break;  // it had fewer commits
   }
 }

@@ -1,6 +1,7 @@
 // A launcher for tests: processes are what the test says they are.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -22,6 +23,7 @@ class TestLauncher : public Launcher {
     }
     if (refuse) return MakeError(ErrorCode::kLaunch, "no processes today.");
     attempts[{attempt.job, attempt.number}] = {AttemptStatus::kRunning, 0};
+    std::filesystem::create_directories(attempt.mpi_folder);
     commands.push_back(attempt.command);
     return absl::OkStatus();
   }
