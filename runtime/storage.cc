@@ -157,6 +157,16 @@ absl::StatusOr<int64_t> PosixStorage::FreeBytes(const std::string& path) {
   return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
 }
 
+absl::Status ReplaceFile(Storage& storage, const std::string& path,
+                         absl::Span<const Bytes> pieces) {
+  const std::string beside = path + ".writing";
+  absl::Status status = storage.Write(beside, pieces);
+  if (status.ok()) status = storage.Sync(beside);
+  if (status.ok()) status = storage.Rename(beside, path);
+  if (!status.ok()) storage.Remove(beside).IgnoreError();  // its cause comes first
+  return status;
+}
+
 absl::StatusOr<std::string> ReadText(Storage& storage, const std::string& path,
                                      int64_t bytes_max) {
   TATAMI_ASSIGN_OR_RETURN(const int64_t bytes, storage.FileBytes(path));

@@ -69,6 +69,12 @@ class PosixStorage : public Storage {
   absl::StatusOr<int64_t> FreeBytes(const std::string& path) override;
 };
 
+// Replaces the file whole and durably: written beside, synced, renamed. On failure what
+// was there before stays, and nothing is left beside it where the disk lets it be
+// removed.
+absl::Status ReplaceFile(Storage& storage, const std::string& path,
+                         absl::Span<const Bytes> pieces);
+
 // The whole file as text; fails with kStorage when it is larger than bytes_max.
 absl::StatusOr<std::string> ReadText(Storage& storage, const std::string& path,
                                      int64_t bytes_max);

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "runtime/checkpoint/sample_checkpoint.h"
 #include "runtime/faulty_storage.h"
 
 namespace tatami {
@@ -20,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::SameCheckpoint;
 
 NamedTensor Tensor(std::string name, TensorType type, uint32_t seed) {
   NamedTensor t{.name = std::move(name), .type = std::move(type)};
@@ -46,23 +48,12 @@ Checkpoint Sample(int64_t step) {
                       Tensor("nothing", {DType::kF32, {0, 4}}, seed + 5)}};
 }
 
-bool Same(const Checkpoint& a, const Checkpoint& b) {
-  bool same = a.step == b.step && a.seed == b.seed && a.model == b.model &&
-              a.data_cursor == b.data_cursor && a.tensors.size() == b.tensors.size();
-  for (size_t i = 0; same && i < a.tensors.size(); ++i) {
-    same = a.tensors[i].name == b.tensors[i].name &&
-           a.tensors[i].type == b.tensors[i].type &&
-           a.tensors[i].data == b.tensors[i].data;
-  }
-  return same;
-}
-
-class CheckpointTest : public testing::Test {
+class CheckpointTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    run_dir_ =
-        absl::StrCat(testing::TempDir(), "/tatami_ckpt_", getpid(), "_", info->name());
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    run_dir_ = absl::StrCat(::testing::TempDir(), "/tatami_ckpt_", getpid(), "_",
+                            info->name());
     fs::remove_all(run_dir_);
   }
   void TearDown() override { fs::remove_all(run_dir_); }
@@ -86,7 +77,7 @@ TEST_F(CheckpointTest, LoadGivesWhatWasSaved) {
     ASSERT_EQ(SaveCheckpoint(disk_, run_dir_, Sample(7), options), absl::OkStatus());
     const auto loaded = LoadCheckpoint(disk_, CheckpointPath(run_dir_, 7));
     ASSERT_TRUE(loaded.ok()) << loaded.status();
-    EXPECT_TRUE(Same(*loaded, Sample(7)));
+    EXPECT_TRUE(SameCheckpoint(*loaded, Sample(7)));
     EXPECT_EQ(WeightsHash(loaded->tensors), WeightsHash(Sample(7).tensors));
   }
   EXPECT_NE(WeightsHash(Sample(7).tensors), WeightsHash(Sample(8).tensors));
@@ -225,7 +216,7 @@ TEST_F(CheckpointTest, LatestPassesOverCorruptOnesWithAWarning) {
   }
   fs::resize_file(CheckpointPath(run_dir_, 3) + "/model.safetensors", 100);
   LatestCheckpointResult latest = Latest();
-  EXPECT_TRUE(Same(*latest.checkpoint, Sample(2)));
+  EXPECT_TRUE(SameCheckpoint(*latest.checkpoint, Sample(2)));
   EXPECT_EQ(latest.path, CheckpointPath(run_dir_, 2));
   EXPECT_THAT(latest.warnings,
               ElementsAre(HasSubstr("step-00000003/model.safetensors")));
@@ -260,7 +251,7 @@ TEST_F(CheckpointTest, AFullDiskIsReportedAndKeepsTheEarlierOnes) {
                   HasSubstr("step-00000002' was not written"));
       EXPECT_EQ(claimed < 0, full.writes() == 0);
       EXPECT_THAT(Names(), ElementsAre("step-00000001")) << room;
-      EXPECT_TRUE(Same(*Latest().checkpoint, Sample(1)));
+      EXPECT_TRUE(SameCheckpoint(*Latest().checkpoint, Sample(1)));
     }
   }
   FaultyStorage full(disk_, {.bytes_until_full = 1000});
@@ -295,13 +286,14 @@ TEST_F(CheckpointTest, DyingAtAnyMomentLeavesAWholeCheckpoint) {
       for (const int64_t s : steps) {
         const auto loaded = LoadCheckpoint(disk_, CheckpointPath(run_dir_, s));
         ASSERT_TRUE(loaded.ok()) << dies_at << ": " << loaded.status();
-        EXPECT_TRUE(Same(*loaded, Sample(s)) || Same(*loaded, next)) << dies_at;
+        EXPECT_TRUE(SameCheckpoint(*loaded, Sample(s)) || SameCheckpoint(*loaded, next))
+            << dies_at;
       }
       EXPECT_GE(Latest().checkpoint->step, 2);
       // The next save clears what the dead one left.
       ASSERT_EQ(SaveCheckpoint(disk_, run_dir_, Sample(4), options), absl::OkStatus());
       EXPECT_EQ(Names().size(), 2u);
-      EXPECT_TRUE(Same(*Latest().checkpoint, Sample(4)));
+      EXPECT_TRUE(SameCheckpoint(*Latest().checkpoint, Sample(4)));
     }
     EXPECT_GT(changes, 8);
   }
@@ -314,7 +306,7 @@ TEST_F(CheckpointTest, ATornWriteIsNoticedWhenLoading) {
     FaultyStorage lying(disk_, {.torn_write = torn});
     ASSERT_EQ(SaveCheckpoint(lying, run_dir_, Sample(2), kSharded), absl::OkStatus());
     const LatestCheckpointResult latest = Latest();
-    EXPECT_TRUE(Same(*latest.checkpoint, Sample(1)));
+    EXPECT_TRUE(SameCheckpoint(*latest.checkpoint, Sample(1)));
     EXPECT_EQ(latest.warnings.size(), 1u) << torn;
   }
 }

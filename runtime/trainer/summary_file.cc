@@ -44,12 +44,10 @@ std::string SummaryJson(const TrainSummary& summary) {
 
 absl::Status WriteSummaryFile(Storage& storage, const std::string& run_dir,
                               const TrainSummary& summary) {
-  const std::string path = run_dir + kName, beside = path + ".writing";
   const std::string text = SummaryJson(summary) + "\n";
   const Bytes bytes = AsBytes(text);
-  TATAMI_RETURN_IF_ERROR(storage.Write(beside, absl::MakeConstSpan(&bytes, 1)));
-  TATAMI_RETURN_IF_ERROR(storage.Sync(beside));
-  TATAMI_RETURN_IF_ERROR(storage.Rename(beside, path));
+  TATAMI_RETURN_IF_ERROR(
+      ReplaceFile(storage, run_dir + kName, absl::MakeConstSpan(&bytes, 1)));
   return storage.Sync(run_dir);
 }
 

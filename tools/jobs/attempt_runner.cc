@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 #include "core/status_macros.h"
 #include "runtime/storage.h"
 #include "tools/jobs/folder_lock.h"
+#include "tools/jobs/program.h"
 
 namespace tatami::jobs {
 namespace {
@@ -44,10 +44,7 @@ std::string ReadAll(const std::string& path) {
 
 absl::Status WriteWhole(const std::string& path, const std::string& text) {
   PosixStorage storage;
-  const std::string temp = path + ".new";
-  TATAMI_RETURN_IF_ERROR(storage.Write(temp, {AsBytes(text)}));
-  TATAMI_RETURN_IF_ERROR(storage.Sync(temp));
-  return storage.Rename(temp, path);
+  return ReplaceFile(storage, path, {AsBytes(text)});
 }
 
 // Clock ticks after boot, which tell a process from a later one of the same number; ""
@@ -67,14 +64,6 @@ void PassOn(int signal) {
   if (child_pid > 0) kill(child_pid, signal);
 }
 
-int WaitFor(pid_t pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return 127;
-  }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 // In the child: becomes the command, and ends with the runner.
 [[noreturn]] void Become(std::vector<std::string> words, int log) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -85,11 +74,8 @@ int WaitFor(pid_t pid) {
   dup2(nothing, 0);
   dup2(log, 1);
   dup2(log, 2);
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  execv(argv[0], argv.data());
-  dprintf(2, "tatami: cannot start %s: %s\n", argv[0], std::strerror(errno));
+  execv(words[0].c_str(), Pointers(words).data());
+  dprintf(2, "tatami: cannot start %s: %s\n", words[0].c_str(), std::strerror(errno));
   _exit(127);
 }
 
@@ -116,43 +102,56 @@ bool IsStale(const std::string& folder) {
          fs::exists(absl::StrCat(JobFolder(folder), "/attempts/", number + 1));
 }
 
-// Holding the lock.
-int Work(const std::string& folder) {
+// Holding the lock. What keeps the command from being started is an error.
+absl::Status Work(const std::string& folder) {
   fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
   close_range(kLockDescriptor + 1, ~0U, 0);
   const auto spec =
       nlohmann::json::parse(ReadAll(folder + "/command.json"), nullptr, false);
-  if (spec.is_discarded()) return 1;
+  if (spec.is_discarded() || spec["command"].empty()) {
+    return MakeError(ErrorCode::kStorage,
+                     absl::StrCat("'", folder, "/command.json' cannot be read."));
+  }
   const auto words = spec.at("command").get<std::vector<std::string>>();
   // Open MPI would leave its shared memory and sockets behind when it is killed, in
   // places where nobody knows whose they are.
   const auto mpi_folder = spec.at("mpi_folder").get<std::string>();
   PosixStorage storage;
-  if (!storage.Remove(mpi_folder).ok()) return 1;
-  if (!storage.MakeDirectory(mpi_folder).ok()) return 1;
+  TATAMI_RETURN_IF_ERROR(storage.Remove(mpi_folder));
+  TATAMI_RETURN_IF_ERROR(storage.MakeDirectory(mpi_folder));
   setenv("OMPI_MCA_btl_vader_backing_directory", mpi_folder.c_str(), 1);
   setenv("OMPI_MCA_orte_tmpdir_base", mpi_folder.c_str(), 1);
   const int log = open(spec.at("log").get<std::string>().c_str(),
                        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (log < 0 || words.empty()) return 1;
-  if (!WriteWhole(folder + "/runner", absl::StrCat(getpid(), " ", StartOf(getpid())))
-           .ok()) {
-    return 1;
+  TATAMI_RETURN_IF_ERROR(
+      WriteWhole(folder + "/runner", absl::StrCat(getpid(), " ", StartOf(getpid()))));
+  const pid_t child = log < 0 ? -1 : fork();
+  if (child < 0) {
+    return MakeError(
+        ErrorCode::kLaunch,
+        absl::StrCat("no process can be started: ", std::strerror(errno), "."));
   }
-  const pid_t child = fork();
-  if (child < 0) return 1;
   if (child == 0) Become(words, log);
   child_pid = child;
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
     std::signal(number, PassOn);
   }
-  const int code = WaitFor(child);
+  const int code = WaitForEnd(child);
   child_pid = 0;
   const absl::StatusOr<int> killed = KillTagged(AttemptTag(folder));
   storage.Remove(mpi_folder).IgnoreError();  // as far as it lets itself
   const nlohmann::json exit = {{"code", code},
                                {"left_behind", killed.ok() ? *killed : -1}};
-  return WriteWhole(folder + "/exit.json", exit.dump() + "\n").ok() ? 0 : 1;
+  return WriteWhole(folder + "/exit.json", exit.dump() + "\n");
+}
+
+// Where the job's user, and the service that says why it failed, read it.
+int WorkOrTell(const std::string& folder) {
+  const absl::Status status = Work(folder);
+  if (status.ok()) return 0;
+  std::ofstream(LogPath(JobFolder(folder)), std::ios::app)
+      << "tatami: " << status.message() << std::endl;
+  return 1;
 }
 
 // Processes that carry the tag, other than this one.
@@ -212,7 +211,7 @@ int RunAttempt(const std::string& attempt_folder) {
     if (worker < 0) return 1;
     if (worker > 0) return 0;
     setsid();
-    return Work(attempt_folder);
+    return WorkOrTell(attempt_folder);
   }
   const std::unique_ptr<FolderLock> lock = WaitForLock(JobFolder(attempt_folder));
   if (lock == nullptr) {
@@ -226,7 +225,7 @@ int RunAttempt(const std::string& attempt_folder) {
     return 1;
   }
   if (dup2(lock->fd(), kLockDescriptor) != kLockDescriptor) return 1;
-  return Work(attempt_folder);
+  return WorkOrTell(attempt_folder);
 }
 
 absl::StatusOr<int> KillTagged(absl::string_view tag) {

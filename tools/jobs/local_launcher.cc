@@ -2,9 +2,7 @@
 
 #include <signal.h>
 #include <spawn.h>
-#include <sys/wait.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -36,10 +34,7 @@ absl::Status LocalLauncher::Launch(const Attempt& attempt) {
   const int error = posix_spawn(&pid, words[0].c_str(), &actions, nullptr,
                                 Pointers(words).data(), Pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
-  int status = 0;
-  while (error == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (error == 0 && status == 0) return absl::OkStatus();
+  if (error == 0 && WaitForEnd(pid) == 0) return absl::OkStatus();
   return MakeError(
       ErrorCode::kLaunch,
       absl::StrCat("cannot start ", words[0], " for job ", attempt.job, ": ",

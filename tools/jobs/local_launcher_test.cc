@@ -127,6 +127,17 @@ TEST_F(LocalLauncherTest, MpiKeepsItsFilesInTheFolderOfTheAttempt) {
   EXPECT_FALSE(fs::exists(attempt_.mpi_folder));
 }
 
+// As when /dev/shm is full: the job's user reads why.
+TEST_F(LocalLauncherTest, WhatKeepsItFromStartingIsInTheLog) {
+  std::ofstream(attempt_.folder + "/file") << "no folder";
+  attempt_.mpi_folder = attempt_.folder + "/file/mpi";
+  attempt_.command = {"/bin/true"};
+  ASSERT_TRUE(launcher_.Launch(attempt_).ok());
+  EXPECT_EQ(WaitForEnd().status, AttemptStatus::kLost);
+  EXPECT_TRUE(SaysSoon("tatami: E0602: cannot"));
+  attempt_.mpi_folder = attempt_.folder + "/mpi";
+}
+
 TEST_F(LocalLauncherTest, NeverStartedIsLost) {
   EXPECT_EQ(launcher_.Poll(attempt_)->status, AttemptStatus::kLost);
   attempt_.folder += "/never_made";  // by a service killed before it did

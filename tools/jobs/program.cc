@@ -41,13 +41,6 @@ class Pipe {
   int ends_[2];
 };
 
-int WaitFor(pid_t pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 enum class Reading { kEnded, kLate };
 
 Reading ReadUntil(int fd, absl::Time end, std::string& into) {
@@ -64,6 +57,14 @@ Reading ReadUntil(int fd, absl::Time end, std::string& into) {
 }
 
 }  // namespace
+
+int WaitForEnd(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return 127;
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 std::vector<std::string> EnvironmentWith(const std::vector<std::string>& words) {
   std::vector<std::string> all = words;
@@ -114,7 +115,7 @@ absl::StatusOr<ProgramEnd> RunProgram(std::vector<std::string> words,
   ProgramEnd end;
   const Reading reading = ReadUntil(out.end(0), absl::Now() + deadline, end.said);
   if (reading == Reading::kLate) kill(pid, SIGKILL);
-  end.exit_code = WaitFor(pid);
+  end.exit_code = WaitForEnd(pid);
   if (reading == Reading::kEnded) return end;
   return MakeError(
       ErrorCode::kLaunch,

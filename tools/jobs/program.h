@@ -1,6 +1,8 @@
 // Running a short program to its end, without a shell.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@ std::vector<std::string> EnvironmentWith(const std::vector<std::string>& words);
 
 // For exec and spawn: pointers into `words`, and a null pointer at the end.
 std::vector<char*> Pointers(std::vector<std::string>& words);
+
+// Waits for a child; 128 + signal when ended by one, 127 when it is none of ours.
+int WaitForEnd(pid_t pid);
 
 struct ProgramEnd {
   int exit_code = 0;  // 128 + signal when ended by one

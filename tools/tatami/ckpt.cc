@@ -281,12 +281,7 @@ absl::Status WriteSafetensors(Storage& storage, const std::string& path,
   const std::string head = EncodeSafetensorsHeader(entries);
   std::vector<Bytes> pieces = {AsBytes(head)};
   for (const NamedTensor& t : tensors) pieces.push_back(t.data);
-  const std::string beside = path + ".writing";
-  absl::Status status = storage.Write(beside, pieces);
-  if (status.ok()) status = storage.Sync(beside);
-  if (status.ok()) status = storage.Rename(beside, path);
-  if (!status.ok()) storage.Remove(beside).IgnoreError();
-  return status;
+  return ReplaceFile(storage, path, pieces);
 }
 
 absl::Status RunExport(const CkptFlags& flags) {
