@@ -142,6 +142,24 @@ TEST(Service, TwoOnOneFolderAreOneTooMany) {
                                                  service.process())));
 }
 
+TEST(Service, OfASmallerMeshItShowsWhatReachesOverItsEdge) {
+  const Scratch scratch;
+  scratch.WriteSmallVideo("drives");
+  RunningService large(scratch, {"--mesh", "8x8"}), small(scratch, {"--mesh", "4x3"});
+  large.Start();
+  EXPECT_EQ(large.Tatami({"drain", "7,7"}).exit_code, 0);
+  std::vector<std::string> words = RunWords("submit", 1, 100'000);
+  words.push_back("--mesh=6x6");
+  const int64_t id = Submit(large, words);
+  large.WaitForStep(id, 1);
+  large.Kill();
+  small.Start();
+  const Outcome nodes = small.Tatami({"nodes"});
+  EXPECT_EQ(nodes.exit_code, 0);
+  EXPECT_THAT(nodes.out, HasSubstr("AAA\nAAA\nAAA\nAAA\n. free"));
+  EXPECT_EQ(small.Tatami({"cancel", "--now", absl::StrCat(id)}).exit_code, 0);
+}
+
 // R16: no shell sees a value.
 TEST(Service, ValuesArriveAsThemselves) {
   const Scratch scratch;

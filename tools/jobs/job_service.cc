@@ -154,16 +154,16 @@ absl::StatusOr<Job> JobService::Cancel(const CancelRequest& request) {
   const std::lock_guard<std::mutex> lock(mutex_);
   TATAMI_ASSIGN_OR_RETURN(Job* const job, Find(request.id()));
   const bool now = request.mode() == CancelRequest::NOW;
-  const std::string reason = now ? "cancelled at once" : "cancelled, with a checkpoint";
   if (HasEnded(job->state())) return NotAllowed(*job, "cannot be cancelled any more.");
   if (job->state() == QUEUED || job->state() == RECOVERING) {
     TATAMI_RETURN_IF_ERROR(
-        MoveTo(*job, CANCELLED, reason, [](Job& j) { j.clear_rectangle(); }));
+        MoveTo(*job, CANCELLED, "cancelled", [](Job& j) { j.clear_rectangle(); }));
     Forget(*job);
     return *job;
   }
   if (job->state() != CANCELLING) {
-    TATAMI_RETURN_IF_ERROR(AskToEnd(*job, CANCELLING, reason));
+    TATAMI_RETURN_IF_ERROR(AskToEnd(
+        *job, CANCELLING, now ? "cancelled at once" : "cancelled, with a checkpoint"));
   }
   if (now) TATAMI_RETURN_IF_ERROR(launcher_.Kill(AttemptOf(*job)));
   return *job;

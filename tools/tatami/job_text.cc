@@ -89,16 +89,22 @@ std::string MeshMap(const jobs::ClusterInfo& cluster, const jobs::JobList& list)
   const auto width = static_cast<size_t>(cluster.cols());
   std::vector<std::string> map(static_cast<size_t>(cluster.rows()),
                                std::string(width, '.'));
-  for (const auto& node : cluster.drained()) map[node.row()][node.col()] = 'd';
-  for (const auto& node : cluster.dead()) map[node.row()][node.col()] = 'x';
+  // Marks what of these nodes is there: a service of a larger mesh may have drained
+  // them, or given them to a job that still runs.
+  const auto mark = [&](int row, int col, int rows, int cols, char letter) {
+    for (int r = row; r < std::min(row + rows, cluster.rows()); ++r) {
+      for (int c = col; c < std::min(col + cols, cluster.cols()); ++c)
+        map[r][c] = letter;
+    }
+  };
+  for (const auto& node : cluster.drained()) mark(node.row(), node.col(), 1, 1, 'd');
+  for (const auto& node : cluster.dead()) mark(node.row(), node.col(), 1, 1, 'x');
   std::string legend = ". free   x dead   d drained\n";
   char letter = 'A';
   for (const Job& job : list.jobs()) {
     if (!job.has_rectangle() || !jobs::HoldsNodes(job.state())) continue;
     const jobs::NodeRectangle& r = job.rectangle();
-    for (int row = r.row(); row < r.row() + r.rows(); ++row) {
-      std::fill_n(map[row].begin() + r.col(), r.cols(), letter);
-    }
+    mark(r.row(), r.col(), r.rows(), r.cols(), letter);
     absl::StrAppendFormat(&legend, "%c job %d %s, %s\n", letter, job.id(),
                           job.config().name(), jobs::StateName(job.state()));
     letter = letter == 'Z' ? 'A' : static_cast<char>(letter + 1);
