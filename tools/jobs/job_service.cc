@@ -162,8 +162,8 @@ absl::StatusOr<Job> JobService::Cancel(const CancelRequest& request) {
     return *job;
   }
   if (job->state() != CANCELLING) {
-    TATAMI_RETURN_IF_ERROR(AskToEnd(
-        *job, CANCELLING, now ? "cancelled at once" : "cancelled, with a checkpoint"));
+    TATAMI_RETURN_IF_ERROR(
+        Cancel(*job, now ? "cancelled at once" : "cancelled, with a checkpoint"));
   }
   if (now) TATAMI_RETURN_IF_ERROR(launcher_.Kill(AttemptOf(*job)));
   return *job;
@@ -292,8 +292,8 @@ absl::Status JobService::Launch(Job& job) {
   return AfterFailure(job, kLost, std::string(status.message()));
 }
 
-absl::Status JobService::AskToEnd(Job& job, JobState to, const std::string& reason) {
-  TATAMI_RETURN_IF_ERROR(MoveTo(job, to, reason));
+absl::Status JobService::Cancel(Job& job, const std::string& reason) {
+  TATAMI_RETURN_IF_ERROR(MoveTo(job, CANCELLING, reason));
   watches_[job.id()].asked_at = now_();
   return launcher_.AskToEnd(AttemptOf(job));
 }
@@ -321,7 +321,7 @@ absl::Status JobService::WatchRunning(Job& job) {
   if (job.state() == STARTING) {
     TATAMI_RETURN_IF_ERROR(MoveTo(job, RUNNING, "its processes run"));
   }
-  if (job.state() == CANCELLING || job.state() == PREEMPTING) {
+  if (job.state() == CANCELLING) {
     if (watch.asked_at == absl::InfiniteFuture()) {  // asked by a service before us
       watch.asked_at = now_();
       return launcher_.AskToEnd(AttemptOf(job));
@@ -331,9 +331,8 @@ absl::Status JobService::WatchRunning(Job& job) {
   }
   const int64_t ran_ms = job.run_ms() + NowMs() - job.attempt_started_ms();
   if (job.config().time_limit_s() > 0 && ran_ms > job.config().time_limit_s() * 1000) {
-    return AskToEnd(job, CANCELLING,
-                    absl::StrCat("its time limit of ", job.config().time_limit_s(),
-                                 " s is over; saved as cancelled"));
+    return Cancel(job, absl::StrCat("its time limit of ", job.config().time_limit_s(),
+                                    " s is over; saved as cancelled"));
   }
   const int64_t steps = watch.seen_step - watch.first_step;
   absl::Duration patience = options_.first_step;
@@ -378,12 +377,6 @@ absl::Status JobService::Settle(Job& job, const AttemptState& ended) {
     }));
     Forget(job);
     return absl::OkStatus();
-  }
-  if (job.state() == PREEMPTING && (code == 0 || IsInfrastructure(code))) {
-    return MoveTo(job, QUEUED, "gave its nodes back", [&](Job& j) {
-      count_time(j);
-      j.clear_rectangle();
-    });
   }
   if (code == 0 && end) {
     return AfterFailure(job, 128 + SIGTERM, "stopped by a signal from outside");

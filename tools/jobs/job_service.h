@@ -101,7 +101,7 @@ class JobService {
   absl::Status WatchRunning(Job& job);
   absl::Status Settle(Job& job, const AttemptState& ended);
   absl::Status AfterFailure(Job& job, int exit_code, const std::string& cause);
-  absl::Status AskToEnd(Job& job, JobState to, const std::string& reason);
+  absl::Status Cancel(Job& job, const std::string& reason);
   absl::Status PlaceQueued();
   void RefreshProgress(Job& job);
   void Forget(const Job& job);

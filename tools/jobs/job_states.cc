@@ -15,20 +15,13 @@ absl::Span<const Transition> Transitions() {
       {STARTING, SUCCEEDED, "ended before it was seen to run"},
       {STARTING, FAILED, "ended before it was seen to run"},
       {STARTING, CANCELLING, "cancelled"},
-      {STARTING, PREEMPTING, "its nodes are needed"},
       {RUNNING, SUCCEEDED, "trained all steps"},
       {RUNNING, FAILED, "ended by a cause that starting again does not mend"},
       {RUNNING, RECOVERING, "lost a process, or stopped by a signal from outside"},
-      {RUNNING, PREEMPTING, "its nodes are needed"},
       {RUNNING, CANCELLING, "cancelled"},
       {RECOVERING, STARTING, "starts again"},
-      {RECOVERING, QUEUED, "its nodes are needed"},
       {RECOVERING, FAILED, "failed too often without progress"},
       {RECOVERING, CANCELLED, "cancelled while no process ran"},
-      {PREEMPTING, QUEUED, "gave its nodes back"},
-      {PREEMPTING, SUCCEEDED, "had trained all steps by then"},
-      {PREEMPTING, FAILED, "failed while it saved"},
-      {PREEMPTING, CANCELLING, "cancelled"},
       {CANCELLING, CANCELLED, "its processes have ended"},
       {CANCELLING, SUCCEEDED, "had trained all steps by then"},
       {FAILED, QUEUED, "resumed by its user"},
@@ -49,8 +42,7 @@ bool HasEnded(JobState state) {
 bool HoldsNodes(JobState state) { return state == RECOVERING || HasProcesses(state); }
 
 bool HasProcesses(JobState state) {
-  return state == STARTING || state == RUNNING || state == PREEMPTING ||
-         state == CANCELLING;
+  return state == STARTING || state == RUNNING || state == CANCELLING;
 }
 
 std::string StateName(JobState state) { return JobState_Name(state); }

@@ -184,7 +184,7 @@ function showFigures(state) {
     ["mesh", `${state.mesh.rows}x${state.mesh.cols}`],
     ["nodes held", `${state.nodes.held} of ${all}`], ["free", state.nodes.free],
     ["drained", state.nodes.drained], ["dead", state.nodes.dead],
-    ["jobs running", of("STARTING", "RUNNING", "PREEMPTING", "CANCELLING")],
+    ["jobs running", of("STARTING", "RUNNING", "CANCELLING")],
     ["recovering", of("RECOVERING")], ["waiting", of("QUEUED")],
   ];
   const list = byId("figures");

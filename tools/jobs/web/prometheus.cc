@@ -46,6 +46,7 @@ void JobsAndNodes(const ServiceFigures& figures, std::string& out) {
   for (const Job& job : figures.jobs) ++jobs[job.state()];
   Head("tatami_jobs", "gauge", "Jobs by state, ended ones included.", out);
   for (int state = QUEUED; state <= CANCELLED; ++state) {
+    if (!JobState_IsValid(state)) continue;  // reserved
     const auto as_state = static_cast<JobState>(state);
     Sample("tatami_jobs", absl::StrCat("{state=\"", StateName(as_state), "\"}"),
            static_cast<double>(jobs[as_state]), out);

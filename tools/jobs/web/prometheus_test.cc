@@ -49,7 +49,7 @@ TEST(Prometheus, SaysWhatTheServiceKnows) {
   EXPECT_EQ(said.types["tatami_job_steps_computed_total"], "counter");
   EXPECT_EQ(said.types["tatami_queue_wait_seconds"], "summary");
   auto& samples = said.samples;
-  EXPECT_EQ(samples["tatami_jobs"].size(), 9);  // states without a job too
+  EXPECT_EQ(samples["tatami_jobs"].size(), 8);  // states without a job too
   EXPECT_EQ((samples["tatami_jobs"][{{"state", "RUNNING"}}]), 1);
   EXPECT_EQ((samples["tatami_jobs"][{{"state", "FAILED"}}]), 0);
   EXPECT_EQ((samples["tatami_nodes"][{{"state", "free"}}]), 50);
