@@ -115,9 +115,14 @@ StateSaveLocation=FOLDER/state
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 )";
 
-// $0 is the node's folder.
+// $0 is the node's folder, $1 that of the programs, which the node must see even where
+// it lies in /tmp.
 constexpr char kNodeScript[] =
-    "mount --bind \"$0\" /tmp && mount -t tmpfs tmpfs /dev/shm && exec \"$@\"";
+    "programs=$1; shift; "
+    "case \"$programs\" in /tmp/*) "
+    "mkdir -p \"$0${programs#/tmp}\" && "
+    "mount --bind \"$programs\" \"$0${programs#/tmp}\" || exit 1;; esac; "
+    "mount --rbind \"$0\" /tmp && mount -t tmpfs tmpfs /dev/shm && exec \"$@\"";
 
 }  // namespace
 
@@ -155,14 +160,16 @@ VirtualSlurm::VirtualSlurm(const Scratch& scratch)
     absl::SleepFor(absl::Milliseconds(50));
   }
   services_.push_back(Start({"slurmctld", "-D"}, "slurmctld"));
+  // This program lies beside the command.
+  const std::string programs = fs::read_symlink("/proc/self/exe").parent_path();
   for (int node = 0; node < kNodes; ++node) {
     const std::string name = absl::StrCat("n", node);
     const std::string tmp = absl::StrCat(folder_, "/tmp/", name);
     fs::create_directories(tmp);
     fs::create_directories(folder_ + "/spool/" + name);
-    nodes_.push_back(Start(
-        {"unshare", "-m", "sh", "-c", kNodeScript, tmp, "slurmd", "-D", "-N", name},
-        name));
+    nodes_.push_back(Start({"unshare", "-m", "sh", "-c", kNodeScript, tmp, programs,
+                            "slurmd", "-D", "-N", name},
+                           name));
   }
   for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;
        absl::SleepFor(absl::Milliseconds(200))) {
