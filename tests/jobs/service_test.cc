@@ -158,6 +158,7 @@ TEST(Service, OfASmallerMeshItShowsWhatReachesOverItsEdge) {
   EXPECT_EQ(nodes.exit_code, 0);
   EXPECT_THAT(nodes.out, HasSubstr("AAA\nAAA\nAAA\nAAA\n. free"));
   EXPECT_EQ(small.Tatami({"cancel", "--now", absl::StrCat(id)}).exit_code, 0);
+  EXPECT_EQ(small.Tatami({"wait", absl::StrCat(id)}).exit_code, 130);
 }
 
 // R16: no shell sees a value.
